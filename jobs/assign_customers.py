@@ -1,0 +1,8 @@
+"""Features and the model to assignments. Floor 4; see ``segmentation assign-customers --help``."""
+
+import sys
+
+from segmentation.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["assign-customers", *sys.argv[1:]]))

@@ -1,0 +1,8 @@
+"""Features to grid, centroids and the model. Floor 4; see ``segmentation fit-grid --help``."""
+
+import sys
+
+from segmentation.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["fit-grid", *sys.argv[1:]]))

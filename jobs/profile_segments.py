@@ -1,0 +1,8 @@
+"""Features and assignments to profiles and segments; publishes the run. Floor 4; see ``segmentation profile-segments --help``."""
+
+import sys
+
+from segmentation.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["profile-segments", *sys.argv[1:]]))

@@ -1,0 +1,125 @@
+"""``segmentation run`` and a command per stage; the jobs call the same ``main``. Floor 4."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from rich.console import Console
+from rich.table import Table as Grid
+
+from segmentation import __version__
+from segmentation.config import SOURCE_NAMES, load_config
+from segmentation.errors import ConfigError, SegmentationError
+from segmentation.pipeline import STAGES, Request, check_run_id, execute
+from segmentation.progress import Progress
+from segmentation.session import open_session
+from segmentation.stages.run import Run
+from segmentation.tables import CURRENT, SEGMENTS
+
+_COMMANDS = {"run": tuple(STAGES), **{name.replace("_", "-"): (name,) for name in STAGES}}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError("command line", expected=self.format_usage().removeprefix("usage: "), found=message)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return 0, or the exit code of the error that one line on standard error tells of."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    verbose = "--verbose" in arguments
+    try:
+        _run(_parser().parse_args(arguments))
+    except SegmentationError as error:
+        return _report(error, str(error), error.exit_code, verbose)
+    except (PySparkException, Py4JError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        cause = next((line for line in lines if "Exception" in line or line.startswith("[")), lines[0] if lines else "?")
+        return _report(error, f"Spark: {cause[:300]} (--verbose shows all)", 1, verbose)
+    except KeyboardInterrupt:
+        print("segmentation: stopped; what was published stays current", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _report(error: BaseException, line: str, exit_code: int, verbose: bool) -> int:
+    if verbose:
+        sys.excepthook(type(error), error, error.__traceback__)
+    print(f"segmentation: {line}", file=sys.stderr)
+    return exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="segmentation", description="Customer segmentation on Spark and Delta Lake.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    for name, stages in _COMMANDS.items():
+        told = "run every stage and publish" if name == "run" else f"run the stage {stages[0]} alone"
+        command = commands.add_parser(name, help=told, description=told)
+        command.add_argument("--config", required=True, metavar="FILE", help="the YAML file")
+        command.add_argument("--as-of", metavar="YYYY-MM-DD", help="first day not seen")
+        command.add_argument(
+            "--input", action="append", default=[], metavar="SOURCE=PATH", help="where transactions, products or customers lie"
+        )
+        command.add_argument("--warehouse", metavar="PATH", help="folder or URI of the tables")
+        command.add_argument("--k", type=int, metavar="K", help="take this K whatever the grid says")
+        command.add_argument("--run-id", metavar="ID", help="repeat or go on with this run")
+        command.add_argument("--verbose", action="store_true", help="show Spark's messages and stack traces")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    config = load_config(
+        options.config,
+        as_of=options.as_of,
+        inputs=_inputs(options.input),
+        warehouse=options.warehouse,
+        k=options.k,
+    )
+    request = Request(config, options.run_id, _COMMANDS[options.command])
+    request = Request(config, check_run_id(request), request.stages)
+    progress = Progress()
+    with progress.stage("start Spark"):
+        spark, is_own = open_session(verbose=options.verbose)
+    try:
+        run = execute(spark, request, progress)
+        if "profile_segments" in request.stages:
+            _show(run)
+        else:
+            print(f"run id {run.run_id}")
+    finally:
+        if is_own:
+            spark.stop()
+
+
+def _inputs(pairs: Sequence[str]) -> dict[str, str]:
+    inputs = {}
+    for pair in pairs:
+        name, separator, path = pair.partition("=")
+        if name not in SOURCE_NAMES or not separator or not path:
+            raise ConfigError("--input", expected=f"SOURCE=PATH with SOURCE of {', '.join(SOURCE_NAMES)}", found=pair)
+        inputs[name] = path
+    return inputs
+
+
+def _show(run: Run) -> None:
+    """Print the segments, where the tables lie, and how to query one."""
+    grid = Grid(title=f"Segments of run {run.run_id}", title_justify="left")
+    for title in ("Segment", "Customers", "Share", "Revenue share", "What sets it apart"):
+        grid.add_column(title, justify="right" if title in ("Customers", "Share", "Revenue share") else "left")
+    for row in run.read(SEGMENTS).orderBy("segment_id").collect():
+        share = "" if row["revenue_share"] is None else f"{row['revenue_share']:.1%}"
+        customers, customer_share = f"{row['customers']:,}", f"{row['customer_share']:.1%}"
+        grid.add_row(f"{row['segment_id']} {row['segment_name']}", customers, customer_share, share, row["sets_apart"])
+    console = Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=160)
+    console.print(grid)
+    place = run.lake.place(CURRENT["segments"])
+    where = run.lake.path or run.lake.catalog_schema
+    query = f"delta.`{place}`" if run.lake.path else place
+    print(f"\nDelta tables: {where}\nModel:        {run.model_path}")
+    print(f"Query one:    spark.sql(\"SELECT * FROM {query}\").show()")
+    if run.lake.path:
+        print(f"or in DuckDB: SELECT * FROM delta_scan('{place}');")

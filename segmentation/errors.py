@@ -1,0 +1,49 @@
+"""What can go wrong through no fault of the program, each with its exit code. Floor 0."""
+
+
+class SegmentationError(Exception):
+    """A fault that a user can mend: one line with the place, what was expected and what was found."""
+
+    exit_code = 1
+
+    def __init__(self, place: str, *, expected: str, found: str) -> None:
+        self.place = place
+        self.expected = expected
+        self.found = found
+        super().__init__(" ".join(f"{place}: expected {expected}, found {found}".split()))
+
+
+class ConfigError(SegmentationError):
+    """The configuration or the command line cannot be used."""
+
+    exit_code = 2
+
+
+class QualityError(SegmentationError):
+    """The data were read, but a rule forbids going on with them."""
+
+    exit_code = 3
+
+
+class PublishError(SegmentationError):
+    """The results cannot be written or published."""
+
+    exit_code = 4
+
+
+class SourceError(SegmentationError):
+    """A source is missing, unreadable, or not the table that was declared."""
+
+    exit_code = 5
+
+
+class ModelError(SegmentationError):
+    """The customers cannot be clustered as asked."""
+
+    exit_code = 6
+
+
+class EnvironmentFault(SegmentationError):
+    """Python, Java, Spark or Delta are missing or do not fit together."""
+
+    exit_code = 7

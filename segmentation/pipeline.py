@@ -1,0 +1,72 @@
+"""The stages in order; each reads its tables and writes its tables. Floor 3."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pyspark.sql import SparkSession
+
+from segmentation.config import Config
+from segmentation.errors import PublishError
+from segmentation.lake import RUN_ID_PATTERN, Lake
+from segmentation.progress import Progress
+from segmentation.stages import clustering, ingestion, interpretation
+from segmentation.stages.run import Run
+
+Stage = Callable[[Run], str]
+STAGES: dict[str, Stage] = {
+    "ingest": ingestion.ingest,
+    "build_features": ingestion.build_features,
+    "fit_grid": clustering.fit_grid,
+    "assign_customers": clustering.assign_customers,
+    "profile_segments": interpretation.profile_segments,
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    config: Config
+    run_id: str | None
+    stages: tuple[str, ...]
+
+
+def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
+    """Run the stages asked for, in one session, and return what is known of the run."""
+    config = request.config
+    run = Run(
+        run_id=check_run_id(request),
+        config=config,
+        lake=open_lake(spark, config),
+        started_at=datetime.now(UTC),
+    )
+    with run.lake.locked():
+        for name in request.stages:
+            with progress.stage(name, spark.sparkContext) as told:
+                told.append(STAGES[name](run))
+    return run
+
+
+def open_lake(spark: SparkSession, config: Config) -> Lake:
+    """Return the warehouse of a configuration."""
+    warehouse = config.warehouse
+    path = warehouse.path.rstrip("/") if warehouse.path else None
+    return Lake(spark, path, warehouse.catalog_schema, (warehouse.models or f"{path}/models").rstrip("/"))
+
+
+def check_run_id(request: Request) -> str:
+    """Return the run id asked for, or a new one where the run begins.
+
+    Raises
+    ------
+    PublishError
+        If a later stage has no run to go on with, or the id has other characters than a file name allows.
+    """
+    if request.run_id is None:
+        if "ingest" not in request.stages:
+            raise PublishError("--run-id", expected="the run that ingest began", found="none")
+        return f"{datetime.now(UTC):%Y%m%dT%H%M%S}Z-{request.config.fingerprint()[:6]}"
+    if not RUN_ID_PATTERN.fullmatch(request.run_id):
+        raise PublishError("--run-id", expected="letters, digits and ._:+-, at most 100", found=repr(request.run_id))
+    return request.run_id

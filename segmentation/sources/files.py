@@ -1,0 +1,141 @@
+"""Opening a source and handing out its declared columns beside the raw record. Floor 2."""
+
+import importlib.machinery
+import importlib.resources
+import importlib.util
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from segmentation.config import SourceSpec
+from segmentation.errors import SourceError
+from segmentation.sources.columns import SourceColumn, parse_column
+
+_CORRUPT = "_corrupt_record"
+
+
+def read_source(spark: SparkSession, name: str, spec: SourceSpec, columns: Sequence[SourceColumn]) -> DataFrame:
+    """Return every row of a source with its declared columns.
+
+    Returns
+    -------
+    DataFrame
+        A column per declared column; ``reasons`` (array of text, empty for a readable row), ``raw`` (struct of the
+        source columns as they were read) and ``source_file`` (text, null for a catalog table).
+
+    Raises
+    ------
+    SourceError
+        If the source is missing, empty, unreadable, lacks a column, or holds one of an impossible type.
+    """
+    place = f"sources.{name}"
+    path = _resolve(place, str(spec.path))
+    with readable(f"{place} ({path})"):
+        frame = _open(spark, place, spec, path)
+        types = {field.name: field.dataType for field in frame.schema}
+    wanted = sorted({source for column in columns for source in column.sources})
+    if not types:
+        raise SourceError(f"{place} ({path})", expected="at least one row", found="an empty file")
+    missing = [source for source in wanted if source not in types]
+    if missing:
+        found = ", ".join(column for column in types if column != _CORRUPT)
+        raise SourceError(f"{place} ({path})", expected=f"columns {', '.join(missing)}", found=f"columns {found}")
+    parsed = {
+        column.name: parse_column(
+            column, types, place=place, decimal_comma=spec.decimal_comma, time_zone=spec.time_zone
+        )
+        for column in columns
+    }
+    reasons: list[Column] = [F.when(part.is_unreadable, F.lit(part.reason)) for part in parsed.values()]
+    if _CORRUPT in types:
+        wanted = [*wanted, _CORRUPT]
+        reasons = [F.when(F.col(_CORRUPT).isNotNull(), F.lit("unreadable_record")), *reasons]
+    file = F.lit(None).cast("string") if spec.format == "table" else F.col("_metadata.file_path")
+    return frame.select(
+        *(part.value.alias(column) for column, part in parsed.items()),
+        F.array_compact(F.array(*reasons)).alias("reasons"),
+        F.struct(*(F.col(f"`{source}`") for source in wanted)).alias("raw"),
+        file.alias("source_file"),
+    )
+
+
+@contextmanager
+def readable(place: str) -> Iterator[None]:
+    """Turn Spark's errors of reading into one line about ``place``."""
+    try:
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        text = str(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
+        raise SourceError(place, expected="a readable source", found=_cause(text)) from error
+
+
+def _cause(text: str) -> str:
+    known = {
+        "PATH_NOT_FOUND": "no such file",
+        "TABLE_OR_VIEW_NOT_FOUND": "no such table",
+        "DELTA_TABLE_NOT_FOUND": "no Delta table",
+        "DELTA_MISSING": "no Delta table",
+        "is not a Delta table": "no Delta table",
+        "UNABLE_TO_INFER_SCHEMA": "an empty folder or no file of this format",
+        "CSV header does not conform": "a file whose header differs from the first file's",
+        "CANNOT_READ_FILE_FOOTER": "a damaged Parquet file",
+        "Unexpected end of input stream": "a truncated compressed file",
+        "not in GZIP format": "a .gz file that is not gzip",
+        "INVALID_DATETIME_PATTERN": "a date pattern that Spark does not know",
+        "Illegal pattern character": "a date pattern that Spark does not know",
+    }
+    file = re.search(r"(?:file:|hdfs:|s3a?:|abfss?:)[^\s,;'\"\]]+", text)
+    where = f" ({file.group(0)})" if file else ""
+    for mark, meaning in known.items():
+        if mark in text:
+            return meaning + where
+    lines = [line for line in text.splitlines() if line.strip()]
+    return (lines[0][:300] if lines else "no word of the cause") + where
+
+
+def _open(spark: SparkSession, place: str, spec: SourceSpec, path: str) -> DataFrame:
+    if spec.format == "table":
+        return spark.table(path)
+    if spec.format == "csv":
+        return _open_csv(spark, place, spec, path)
+    if spec.format == "json":
+        # Names are looked up, types are not: every value arrives as text.
+        return spark.read.option("primitivesAsString", True).option("multiLine", spec.multiline).json(path)
+    return spark.read.format(spec.format).load(path)
+
+
+def _open_csv(spark: SparkSession, place: str, spec: SourceSpec, path: str) -> DataFrame:
+    options = {
+        "header": True,
+        "sep": spec.delimiter,
+        "encoding": spec.encoding,
+        "multiLine": spec.multiline,
+        "escape": '"',  # Spark's default keeps the raw "" of a quoted quote
+        "enforceSchema": False,  # or a file with columns in another order is read in silence
+        "columnNameOfCorruptRecord": _CORRUPT,
+    }
+    header = spark.read.options(**options).csv(path).columns
+    if not header:
+        return spark.createDataFrame([], "")
+    schema = ", ".join(f"`{name.replace('`', '``')}` STRING" for name in [*header, _CORRUPT])
+    return spark.read.options(**options).schema(schema).csv(path)
+
+
+def _resolve(place: str, path: str) -> str:
+    """Return a path Spark can read; ``package://`` names a file inside an installed package."""
+    if not path.startswith("package://"):
+        return path
+    package, _, file = path.removeprefix("package://").partition("/")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or spec.loader is None:
+        raise SourceError(place, expected=f"the Python package {package} (pip install '.[demo]')", found="no such package")
+    # A module made from its spec is not executed, so none of the package's code runs.
+    resource = importlib.resources.files(importlib.util.module_from_spec(spec)).joinpath(file)
+    if not resource.is_file():
+        raise SourceError(place, expected=f"file {file} in package {package}", found="no such file")
+    return str(resource)

@@ -1,0 +1,1 @@
+"""Each stage: read tables, transform, write tables. Floor 3."""
