@@ -31,7 +31,7 @@ def build_assignments(labelled: DataFrame, centers: Sequence[Sequence[float]], *
     )
     own = F.element_at("distances", F.col("prediction") + 1)
     return (
-        labelled.withColumn("point", vector_to_array("features"))
+        labelled.withColumn("point", vector_to_array(F.col("features")))
         .withColumn("distances", distances)
         .withColumn("runner_up", F.array_min(others))
         .select(

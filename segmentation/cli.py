@@ -62,7 +62,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--config", required=True, metavar="FILE", help="the YAML file")
         command.add_argument("--as-of", metavar="YYYY-MM-DD", help="first day not seen")
         command.add_argument(
-            "--input", action="append", default=[], metavar="SOURCE=PATH", help="where transactions, products or customers lie"
+            "--input",
+            action="append",
+            default=[],
+            metavar="SOURCE=PATH",
+            help="where transactions, products or customers lie",
         )
         command.add_argument("--warehouse", metavar="PATH", help="folder or URI of the tables")
         command.add_argument("--k", type=int, metavar="K", help="take this K whatever the grid says")
@@ -120,6 +124,11 @@ def _show(run: Run) -> None:
     where = run.lake.path or run.lake.catalog_schema
     query = f"delta.`{place}`" if run.lake.path else place
     print(f"\nDelta tables: {where}\nModel:        {run.model_path}")
-    print(f"Query one:    spark.sql(\"SELECT * FROM {query}\").show()")
+    print(f'Query one:    spark.sql("SELECT * FROM {query}").show()')
     if run.lake.path:
         print(f"or in DuckDB: SELECT * FROM delta_scan('{place}');")
+
+
+def run_and_exit() -> None:
+    """Run a command and leave with its exit code."""
+    sys.exit(main())

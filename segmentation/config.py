@@ -96,7 +96,17 @@ class SourceSpec(Section):
 
 class TransactionsSource(SourceSpec):
     columns: dict[
-        Literal["customer_id", "order_id", "ordered_at", "product_id", "category", "quantity", "unit_price", "amount", "discount"],
+        Literal[
+            "customer_id",
+            "order_id",
+            "ordered_at",
+            "product_id",
+            "category",
+            "quantity",
+            "unit_price",
+            "amount",
+            "discount",
+        ],
         Column,
     ] = Field(description="customer_id and ordered_at, and amount or unit_price, are needed")
 
@@ -174,7 +184,9 @@ class FeatureSpec(Section):
 
     role: Literal["cluster", "describe"] = Field("cluster", description="cluster on it, or only show it in profiles")
     log: bool = Field(False, description="sign(x) log(1 + |x|) against skew")
-    cap: float | None = Field(None, gt=0.5, lt=1, description="values beyond this quantile (and its mirror) count as the quantile")
+    cap: float | None = Field(
+        None, gt=0.5, lt=1, description="values beyond this quantile (and its mirror) count as the quantile"
+    )
     weight: float = Field(1.0, gt=0, le=10, description="weight against the other features")
 
 
@@ -183,7 +195,7 @@ class CategoryShares(Section):
 
     top: int | None = Field(None, ge=1, le=50, description="take the categories with the largest amounts")
     categories: list[str] | None = Field(None, min_length=1, description="take these categories")
-    preparation: FeatureSpec = Field(default_factory=FeatureSpec, description="the same for every share")
+    preparation: FeatureSpec = Field(FeatureSpec.model_validate({}), description="the same for every share")
 
     @model_validator(mode="after")
     def _one_way(self) -> "CategoryShares":
@@ -233,10 +245,10 @@ class Config(Section):
 
     warehouse: Warehouse
     sources: Sources
-    cleaning: Cleaning = Field(default_factory=Cleaning)
+    cleaning: Cleaning = Cleaning.model_validate({})
     features: Features
-    preparation: Preparation = Field(default_factory=Preparation)
-    clustering: Clustering = Field(default_factory=Clustering)
+    preparation: Preparation = Preparation.model_validate({})
+    clustering: Clustering = Clustering.model_validate({})
     as_of: date | None = Field(None, description="first day not seen; needed with transactions")
     k: int | None = Field(None, ge=2, le=100, description="take this K whatever the grid says")
 
@@ -338,7 +350,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     """SafeLoader keeps the last of two equal keys in silence; this one refuses them."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         doubles = sorted({str(key) for key in keys if keys.count(key) > 1})
         if doubles:
             raise yaml.constructor.ConstructorError(None, None, f"key {', '.join(doubles)} twice", node.start_mark)

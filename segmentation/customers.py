@@ -10,9 +10,9 @@ from segmentation.tables import Table, conform
 def judge_keys(frame: DataFrame, *, key: str) -> DataFrame:
     """Append to ``reasons`` a missing key and, of rows with the same key, all but one.
 
-    The row kept is the same whatever the order of rows: readable ones first, then by the hash of the raw record.
+    The row kept is the same whatever the order of rows: readable ones first, then by ``row_hash``.
     """
-    rank = F.row_number().over(Window.partitionBy(key).orderBy(F.size("reasons"), F.xxhash64("raw"), "source_file"))
+    rank = F.row_number().over(Window.partitionBy(key).orderBy(~is_kept(), "row_hash", "source_file"))
     rules: list[tuple[str, Column]] = [
         (f"missing_{key}", F.col(key).isNull()),
         (f"duplicate_{key}", F.col(key).isNotNull() & (F.col("rank") > 1)),

@@ -43,7 +43,7 @@ class ModelError(SegmentationError):
     exit_code = 6
 
 
-class EnvironmentFault(SegmentationError):
+class SetupError(SegmentationError):
     """Python, Java, Spark or Delta are missing or do not fit together."""
 
     exit_code = 7

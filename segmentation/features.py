@@ -131,9 +131,5 @@ def build_features(
         joined = joined.fillna(0, ["frequency_orders"]).withColumn(
             "monetary_total", F.coalesce("monetary_total", F.lit(0)).cast(MONEY_TOTAL)
         )
-    absent = {
-        field.name: F.lit(None).cast(field.dataType) for field in table.columns if field.name not in joined.columns
-    }
-    return joined.withColumns({**absent, "run_id": F.lit(run_id), "as_of": F.lit(as_of).cast("date")}).transform(
-        conform, table
-    )
+    absent = {field.name: F.lit(None).cast(field.dataType) for field in table.columns if field.name not in joined.columns}
+    return joined.withColumns({**absent, "run_id": F.lit(run_id), "as_of": F.lit(as_of).cast("date")}).transform(conform, table)

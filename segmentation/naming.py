@@ -1,6 +1,6 @@
 """Profiles in, a plain working name per segment out. Floor 2."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _WORDS = {
@@ -44,13 +44,13 @@ class Trait:
         return f"{_plain(self.feature)} {_short(self.own)} (all {_short(self.population)})"
 
 
-def name_segments(traits: dict[int, Sequence[Trait]]) -> dict[int, str]:
+def name_segments(traits: Mapping[int, Sequence[Trait]]) -> dict[int, str]:
     """Return a name per segment from its most distinguishing traits, unique in the run.
 
     Two traits make a name; a third is added, then more, as long as two segments share one.
     """
     ranked = {segment: _notable(own) for segment, own in traits.items()}
-    names = {segment: "" for segment in ranked}
+    names = dict.fromkeys(ranked, "")
     for length in range(2, 2 + max((len(own) for own in ranked.values()), default=0)):
         for segment in _shared(names):
             names[segment] = _sentence([trait.words for trait in ranked[segment][:length]])

@@ -7,7 +7,7 @@ weights, and PCA where asked. One-hot levels stay 0 or 1: two customers of diffe
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pyspark.ml import Pipeline, PipelineModel, Transformer
@@ -24,6 +24,7 @@ from pyspark.ml.feature import (
     StringIndexer,
     VectorAssembler,
 )
+from pyspark.ml.linalg import Vectors
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -151,14 +152,14 @@ def fit_preparation(features: DataFrame, plan: Plan) -> Prepared:
     At scoring time a missing number takes the training median (and its flag, where training saw missing values), a
     missing category is a level of its own if training saw one, and an unseen level is none of the known ones.
     """
-    pipeline = Pipeline(stages=_stages(plan))  # type: ignore[arg-type]
+    pipeline = Pipeline(stages=_stages(plan))
     model = pipeline.fit(features)
     coordinates = _coordinates(plan, model)
     return _weigh(features, plan, Prepared(model, coordinates, plan.pca_components))
 
 
-def _stages(plan: Plan) -> list[Estimator | Transformer]:
-    stages: list[Estimator | Transformer] = [SQLTransformer(statement=_select(_casts(plan)))]
+def _stages(plan: Plan) -> list[Estimator[Any] | Transformer]:
+    stages: list[Estimator[Any] | Transformer] = [SQLTransformer(statement=_select(_casts(plan)))]
     vectors = []
     if plan.numbers:
         names = [one.name for one in plan.numbers]
@@ -199,13 +200,11 @@ def _stages(plan: Plan) -> list[Estimator | Transformer]:
 def _weigh(features: DataFrame, plan: Plan, prepared: Prepared) -> Prepared:
     """Append the weights, known only with the number of levels, and PCA."""
     weights = [coordinate.weight for coordinate in prepared.coordinates]
-    weigh = ElementwiseProduct(scalingVec=weights, inputCol="assembled__vector", outputCol="features")
+    weigh = ElementwiseProduct(scalingVec=Vectors.dense(weights), inputCol="assembled__vector", outputCol="features")
     stages = [*prepared.model.stages, weigh]
     if plan.pca_components is not None:
         if plan.pca_components > len(weights):
-            raise ModelError(
-                "preparation.pca_components", expected=f"at most {len(weights)}", found=str(plan.pca_components)
-            )
+            raise ModelError("preparation.pca_components", expected=f"at most {len(weights)}", found=str(plan.pca_components))
         weigh.setOutputCol("weighted__vector")
         pca = PCA(k=plan.pca_components, inputCol="weighted__vector", outputCol="features")
         stages.append(pca.fit(PipelineModel(stages).transform(features)))
@@ -241,8 +240,8 @@ def _shape_sql(one: Ingredient, plan: Plan) -> str:
     return f"signum({value}) * log1p(abs({value}))" if one.log else value
 
 
-def _scaler(scaler: Scaler) -> Estimator:
-    columns = {"inputCol": "numbers__vector", "outputCol": "numbers__scaled"}
+def _scaler(scaler: Scaler) -> Estimator[Any]:
+    columns: dict[str, Any] = {"inputCol": "numbers__vector", "outputCol": "numbers__scaled"}
     if scaler == "standard":
         return StandardScaler(withMean=True, withStd=True, **columns)
     if scaler == "robust":

@@ -33,9 +33,7 @@ class Statistic:
     value: float | None
 
 
-def summarise_numbers(
-    members: DataFrame, *, numbers: Sequence[str], revenue: str | None, customers: int
-) -> DataFrame:
+def summarise_numbers(members: DataFrame, *, numbers: Sequence[str], revenue: str | None, customers: int) -> DataFrame:
     """Return one row per segment and one (segment_id null) for the population.
 
     Parameters
@@ -89,9 +87,7 @@ def read_sizes(summary: Sequence[Row]) -> list[SegmentSize]:
     ]
 
 
-def build_profiles(
-    summary: Sequence[Row], levels: Sequence[Row], *, numbers: Sequence[str]
-) -> list[Statistic]:
+def build_profiles(summary: Sequence[Row], levels: Sequence[Row], *, numbers: Sequence[str]) -> list[Statistic]:
     """Return the statistics of every segment from the collected summaries (a row per segment, few)."""
     population = next(row for row in summary if row["segment_id"] is None)
     segments = sorted((row for row in summary if row["segment_id"] is not None), key=lambda row: row["segment_id"])

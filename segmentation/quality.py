@@ -13,25 +13,35 @@ KEPT = "kept"
 
 def add_reasons(frame: DataFrame, rules: Sequence[tuple[str, Column]]) -> DataFrame:
     """Append to ``reasons`` the name of each rule whose condition (null is false) holds, in order."""
-    found = F.array_compact(F.array(*(F.when(broken, F.lit(reason)) for reason, broken in rules)))
-    return frame.withColumn("reasons", F.concat("reasons", found))
+    # Text, not an array: functions on arrays would keep Spark from compiling the whole projection.
+    found = (F.when(broken, F.lit(reason)) for reason, broken in rules)
+    return frame.withColumn("reasons", F.concat_ws(",", F.nullif("reasons", F.lit("")), *found))
+
+
+def forget_kept_records(frame: DataFrame) -> DataFrame:
+    """Let go of the raw record of rows kept; only ``quarantine`` needs it."""
+    return frame.withColumn("raw", F.when(~is_kept(), F.col("raw")))
 
 
 def is_kept() -> Column:
     """Return the condition that a row breaks no rule."""
-    return F.size("reasons") == 0
+    return F.col("reasons") == ""
+
+
+def _first_reason() -> Column:
+    return F.substring_index("reasons", ",", 1)
 
 
 def count_rows(frame: DataFrame, *, source: str, run_id: str) -> DataFrame:
-    """Count the rows of a frame with ``reasons`` and ``raw`` by what became of them.
+    """Count the rows of a frame with ``reasons`` and ``row_hash`` by what became of them.
 
     Returns
     -------
     DataFrame of ``tables.ROW_COUNTS``
     """
-    row_hash = F.xxhash64("raw").cast("decimal(38,0)")  # as decimal, or the sum overflows
+    row_hash = F.col("row_hash").cast("decimal(38,0)")  # as decimal, or the sum overflows
     return (
-        frame.groupBy(F.coalesce(F.try_element_at("reasons", F.lit(1)), F.lit(KEPT)).alias("outcome"))
+        frame.groupBy(F.when(is_kept(), F.lit(KEPT)).otherwise(_first_reason()).alias("outcome"))
         .agg(F.count(F.lit(1)).alias("rows"), F.sum(row_hash).cast("string").alias("fingerprint"))
         .withColumns({"run_id": F.lit(run_id), "source": F.lit(source)})
         .transform(conform, ROW_COUNTS)
@@ -52,8 +62,8 @@ def build_quarantine(frame: DataFrame, *, source: str, run_id: str, key: Sequenc
         .select(
             F.lit(run_id).alias("run_id"),
             F.lit(source).alias("source"),
-            F.element_at("reasons", 1).alias("reason"),
-            F.array_join("reasons", ", ").alias("all_reasons"),
+            _first_reason().alias("reason"),
+            F.replace("reasons", F.lit(","), F.lit(", ")).alias("all_reasons"),
             customer.cast("string").alias("customer_id"),
             key_text.alias("row_key"),
             "source_file",

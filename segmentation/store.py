@@ -67,6 +67,7 @@ def _hadoop(spark: SparkSession, path: str) -> tuple[Any, Any]:
     """Return the Hadoop file system of ``path`` and the constructor of its paths."""
     context = spark.sparkContext
     jvm, jsc = context._jvm, context._jsc
-    assert jvm is not None and jsc is not None  # a session has both
+    assert jvm is not None
+    assert jsc is not None
     java_path = jvm.org.apache.hadoop.fs.Path
     return java_path(path).getFileSystem(jsc.hadoopConfiguration()), java_path

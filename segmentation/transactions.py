@@ -88,9 +88,11 @@ def judge_transactions(
 def judge_purchasers(transactions: DataFrame) -> DataFrame:
     """Append the reason ``customer_without_purchase`` to kept returns of customers who bought nothing."""
     # A line without a customer is a group of its own, or all of them would fall into one task.
-    customer = F.coalesce(F.col("customer_id"), F.xxhash64("raw").cast("string"))
+    customer = F.coalesce(F.col("customer_id"), F.col("row_hash").cast("string"))
     bought = F.max(is_kept() & ~F.col("is_return")).over(Window.partitionBy(customer))
-    return add_reasons(transactions.withColumn("has_bought", bought), [("customer_without_purchase", is_kept() & ~F.col("has_bought"))])
+    return add_reasons(
+        transactions.withColumn("has_bought", bought), [("customer_without_purchase", is_kept() & ~F.col("has_bought"))]
+    )
 
 
 def build_transactions(judged: DataFrame, *, run_id: str) -> DataFrame:

@@ -1,19 +1,15 @@
 """Spark MLlib's ``KMeans`` for one K: a restart per seed, the cheapest kept. Floor 2."""
 
-from collections.abc import Callable, Sequence
-from multiprocessing.pool import ThreadPool
-from typing import TypeVar
+from collections.abc import Sequence
 
 import numpy as np
-from pyspark import inheritable_thread_target
 from pyspark.ml.clustering import KMeans
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from segmentation.clustering.grid import Fit
+from segmentation.parallel import side_by_side
 
 _COST_DIGITS = 9
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 def fit_kmeans(
@@ -59,12 +55,3 @@ def fit_kmeans(
         min((result for result in results if result[1].k == k), key=lambda result: (result[0], result[1].seed))[1]
         for k in k_values
     ]
-
-
-def side_by_side(
-    spark: SparkSession, work: Callable[[Item], Result], items: Sequence[Item]
-) -> list[Result]:
-    """Return ``work`` of each item, in order, as many at once as there are cores (4 at most)."""
-    threads = max(1, min(4, spark.sparkContext.defaultParallelism, len(items)))
-    with ThreadPool(threads) as pool:
-        return pool.map(inheritable_thread_target(spark)(work), items, chunksize=1)

@@ -12,9 +12,16 @@ from segmentation.tables import MONEY
 
 Kind = Literal["text", "money", "number", "instant", "level"]
 
-# Blanks that TRIM keeps: no-break, zero-width and byte-order marks reach ids through spreadsheets.
-_EDGES = r"^[\s\u00A0\u200B\uFEFF]+|[\s\u00A0\u200B\uFEFF]+$"
+# Blanks that a plain TRIM keeps: tabs, no-break, zero-width and byte-order marks reach ids through spreadsheets.
+_BLANKS = " \t\r\n\u00a0\u200b\ufeff"
 _PLAIN_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_ACCEPTED: dict[Kind, tuple[str, type | tuple[type, ...]]] = {
+    "text": ("text", T.AtomicType),
+    "level": ("text", T.AtomicType),
+    "instant": ("a date or timestamp", (T.StringType, T.DateType, T.TimestampType, T.TimestampNTZType)),
+    "money": ("a number", (T.StringType, T.NumericType)),
+    "number": ("a number", (T.StringType, T.NumericType, T.BooleanType)),
+}
 
 
 @dataclass(frozen=True)
@@ -28,93 +35,64 @@ class SourceColumn:
     remove: str | None = None
     levels: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class Parsed:
-    """A parsed column, whether a value was there that could not be parsed, and the reason to give then."""
-
-    value: Column
-    is_unreadable: Column
-    reason: str
+    @property
+    def reason(self) -> str:
+        """Why a row with another value than the declared is set aside."""
+        return f"undeclared_level_{self.name}" if self.kind == "level" else f"unreadable_{self.name}"
 
 
-def parse_column(
-    column: SourceColumn, types: dict[str, T.DataType], *, place: str, decimal_comma: bool, time_zone: str
-) -> Parsed:
-    """Return ``column`` in its declared kind, read from columns of ``types``.
+def check_type(column: SourceColumn, source: str, data_type: T.DataType, *, place: str) -> None:
+    """Refuse a column whose type can never hold the declared kind.
 
     Raises
     ------
     SourceError
-        If the source's type can never hold the declared kind.
     """
-    parts = [
-        _parse_one(column, name, types[name], place=place, decimal_comma=decimal_comma, time_zone=time_zone)
-        for name in column.sources
-    ]
-    reason = f"undeclared_level_{column.name}" if column.kind == "level" else f"unreadable_{column.name}"
-    value, is_unreadable = parts[0]
-    if len(parts) > 1:
-        value, is_unreadable = F.lit(0), F.lit(False)
-        for part, part_is_unreadable in parts:
-            value, is_unreadable = value + F.coalesce(part, F.lit(0)), is_unreadable | part_is_unreadable
-        value = value.cast(MONEY)
-    return Parsed(value, is_unreadable, reason)
+    expected, accepted = _ACCEPTED[column.kind]
+    if not isinstance(data_type, accepted) or isinstance(data_type, T.BinaryType):
+        raise SourceError(f"{place}: column {source} ({column.name})", expected=expected, found=data_type.simpleString())
 
 
-def _parse_one(
-    column: SourceColumn, name: str, data_type: T.DataType, *, place: str, decimal_comma: bool, time_zone: str
-) -> tuple[Column, Column]:
-    source = F.col(f"`{name}`")
-    is_text = isinstance(data_type, T.StringType)
-    _refuse_type(column, name, data_type, place)
-    text = _clean_text(source.cast("string"), column.remove)
-    if column.kind == "text":
-        return text, F.lit(False)
-    if column.kind == "level":
-        return F.when(text.isin(*column.levels), text), F.coalesce(~text.isin(*column.levels), F.lit(False))
-    if column.kind == "instant":
-        value = _instant(text, column.format) if is_text else source.cast("timestamp")
-        value = F.to_utc_timestamp(value, time_zone) if time_zone != "UTC" else value
-        value = F.when(F.year(value).between(1900, 2200), value)
-    else:
-        target = "double" if column.kind == "number" else MONEY.simpleString()
-        value = (_plain_number(text, decimal_comma) if is_text else _finite(source, data_type)).try_cast(target)
-    present = text.isNotNull() & (text != "NaN") if isinstance(data_type, T.FractionalType) else text.isNotNull()
-    return value, present & value.isNull()
-
-
-def _refuse_type(column: SourceColumn, name: str, data_type: T.DataType, place: str) -> None:
-    accepted = {
-        "text": T.AtomicType,
-        "level": T.AtomicType,
-        "instant": T.StringType | T.DateType | T.TimestampType | T.TimestampNTZType,
-        "money": T.StringType | T.NumericType,
-        "number": T.StringType | T.NumericType | T.BooleanType,
-    }[column.kind]
-    if not isinstance(data_type, accepted) or isinstance(data_type, T.BinaryType):  # type: ignore[arg-type]
-        kind = {"text": "text", "level": "text", "instant": "a date or timestamp"}.get(column.kind, "a number")
-        raise SourceError(f"{place}: column {name} ({column.name})", expected=kind, found=data_type.simpleString())
-
-
-def _clean_text(text: Column, remove: str | None) -> Column:
+def tidy(source: str, data_type: T.DataType, *, kind: Kind, remove: str | None) -> Column:
+    """Return a source column ready for ``parse``: text without blanks at its edges, no NaN, no empty text."""
+    value = F.col(f"`{source}`")
+    if isinstance(data_type, T.DoubleType | T.FloatType):
+        value = F.nanvl(value, F.lit(None))
+    if kind in ("text", "level"):
+        value = value.cast("string")
+    elif not isinstance(data_type, T.StringType):
+        return value
     if remove is not None:
-        text = F.regexp_replace(text, remove, "")
-    text = F.regexp_replace(text, _EDGES, "")
-    return F.when(text != "", text)
+        value = F.regexp_replace(value, remove, "")
+    value = F.btrim(value, F.lit(_BLANKS))
+    return F.nullif(value, F.lit(""))
 
 
-def _plain_number(text: Column, decimal_comma: bool) -> Column:
-    # The pattern keeps out the words NaN and Infinity, which a cast accepts.
-    text = F.regexp_replace(F.regexp_replace(text, r"\.", ""), ",", ".") if decimal_comma else text
-    return F.when(text.rlike(_PLAIN_NUMBER), text)
+def parse(column: SourceColumn, tidied: str, data_type: T.DataType, *, decimal_comma: bool, time_zone: str) -> Column:
+    """Return the tidied column in its declared kind, null where it cannot be read so."""
+    value = F.col(tidied)
+    is_text = isinstance(data_type, T.StringType)
+    if column.kind == "text":
+        return value
+    if column.kind == "level":
+        return F.when(value.isin(*column.levels), value)
+    if column.kind == "instant":
+        return _instant(value, is_text, column.format, time_zone)
+    if is_text and decimal_comma:
+        value = F.translate(F.translate(value, ".", ""), ",", ".")
+    if column.kind == "money":
+        return value.try_cast(MONEY)
+    if is_text:  # the pattern keeps out the words NaN and Infinity, which a cast accepts
+        value = F.when(value.rlike(_PLAIN_NUMBER), value)
+    number = value.cast("int").cast("double") if isinstance(data_type, T.BooleanType) else value.try_cast("double")
+    return F.when(F.abs(number) < F.lit(float("inf")), number)
 
 
-def _finite(source: Column, data_type: T.DataType) -> Column:
-    if not isinstance(data_type, T.DoubleType | T.FloatType):
-        return source.cast("int") if isinstance(data_type, T.BooleanType) else source
-    return F.when(~F.isnan(source) & (F.abs(source) < F.lit(float("inf"))), source)
-
-
-def _instant(text: Column, pattern: str | None) -> Column:
-    return text.try_cast("timestamp") if pattern is None else F.try_to_timestamp(text, F.lit(pattern))
+def _instant(value: Column, is_text: bool, pattern: str | None, time_zone: str) -> Column:
+    if is_text and pattern is not None:
+        value = F.try_to_timestamp(value, F.lit(pattern))
+    instant = value.try_cast("timestamp")
+    if time_zone != "UTC":
+        instant = F.to_utc_timestamp(instant, time_zone)
+    # A serial number read as a date lies far in the future, where Python cannot follow.
+    return F.when(instant.between(F.lit("1900-01-01").cast("timestamp"), F.lit("2200-01-01").cast("timestamp")), instant)

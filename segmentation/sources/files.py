@@ -6,6 +6,8 @@ import importlib.util
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
+from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -14,7 +16,8 @@ from pyspark.sql import functions as F
 
 from segmentation.config import SourceSpec
 from segmentation.errors import SourceError
-from segmentation.sources.columns import SourceColumn, parse_column
+from segmentation.sources.columns import SourceColumn, check_type, parse, tidy
+from segmentation.tables import MONEY
 
 _CORRUPT = "_corrupt_record"
 
@@ -25,8 +28,8 @@ def read_source(spark: SparkSession, name: str, spec: SourceSpec, columns: Seque
     Returns
     -------
     DataFrame
-        A column per declared column; ``reasons`` (array of text, empty for a readable row), ``raw`` (struct of the
-        source columns as they were read) and ``source_file`` (text, null for a catalog table).
+        A column per declared column; ``reasons`` (text, comma separated, empty for a readable row), ``raw`` (struct of the
+        source columns as they were read), its ``row_hash`` and ``source_file`` (text, null for a catalog table).
 
     Raises
     ------
@@ -45,23 +48,65 @@ def read_source(spark: SparkSession, name: str, spec: SourceSpec, columns: Seque
     if missing:
         found = ", ".join(column for column in types if column != _CORRUPT)
         raise SourceError(f"{place} ({path})", expected=f"columns {', '.join(missing)}", found=f"columns {found}")
-    parsed = {
-        column.name: parse_column(
-            column, types, place=place, decimal_comma=spec.decimal_comma, time_zone=spec.time_zone
-        )
-        for column in columns
-    }
-    reasons: list[Column] = [F.when(part.is_unreadable, F.lit(part.reason)) for part in parsed.values()]
-    if _CORRUPT in types:
-        wanted = [*wanted, _CORRUPT]
-        reasons = [F.when(F.col(_CORRUPT).isNotNull(), F.lit("unreadable_record")), *reasons]
+    return _declare(frame, spec, columns, place, wanted)
+
+
+def _declare(frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn], place: str, wanted: Sequence[str]) -> DataFrame:
+    """Tidy, parse and judge in three projections, so that each value is worked out once."""
+    types = {field.name: field.dataType for field in frame.schema}
+    parts = [(column, source, f"tidy {column.name} {source}") for column in columns for source in column.sources]
+    for column, source, _ in parts:
+        check_type(column, source, types[source], place=place)
+    has_corrupt = _CORRUPT in types
+    kept = [*wanted, *([_CORRUPT] if has_corrupt else [])]
     file = F.lit(None).cast("string") if spec.format == "table" else F.col("_metadata.file_path")
-    return frame.select(
-        *(part.value.alias(column) for column, part in parsed.items()),
-        F.array_compact(F.array(*reasons)).alias("reasons"),
-        F.struct(*(F.col(f"`{source}`") for source in wanted)).alias("raw"),
-        file.alias("source_file"),
+    rows = _spread(frame.select(*(f"`{source}`" for source in kept), file.alias("source_file")), spec)
+    tidied = rows.select(
+        F.struct(*(f"`{source}`" for source in kept)).alias("raw"),
+        "source_file",
+        *(tidy(source, types[source], kind=column.kind, remove=column.remove).alias(name) for column, source, name in parts),
     )
+    parsed = tidied.withColumns(
+        {
+            name.replace("tidy", "parsed", 1): parse(
+                column, f"`{name}`", types[source], decimal_comma=spec.decimal_comma, time_zone=spec.time_zone
+            )
+            for column, source, name in parts
+        }
+    )
+    broken = [F.when(_is_broken(column, parts), F.lit(column.reason)) for column in columns]
+    if has_corrupt:
+        broken = [F.when(F.col(f"raw.{_CORRUPT}").isNotNull(), F.lit("unreadable_record")), *broken]
+    return parsed.select(
+        *(_add_up([_parsed(name) for owner, _, name in parts if owner is column]).alias(column.name) for column in columns),
+        F.concat_ws(",", *broken).alias("reasons"),
+        "raw",
+        F.xxhash64("raw").alias("row_hash"),
+        "source_file",
+    )
+
+
+def _spread(frame: DataFrame, spec: SourceSpec) -> DataFrame:
+    """Give every core work: a compressed file, and a row group of Parquet, is one partition however large."""
+    cores = frame.sparkSession.sparkContext.defaultParallelism
+    return frame.repartition(cores) if spec.format != "table" and len(frame.inputFiles()) < cores else frame
+
+
+def _is_broken(column: SourceColumn, parts: Sequence[tuple[SourceColumn, str, str]]) -> Column:
+    """Return whether a value is there that cannot be read as declared."""
+    own = [name for owner, _, name in parts if owner is column]
+    return reduce(lambda one, other: one | other, (F.col(f"`{name}`").isNotNull() & _parsed(name).isNull() for name in own))
+
+
+def _parsed(name: str) -> Column:
+    return F.col(f"`{name.replace('tidy', 'parsed', 1)}`")
+
+
+def _add_up(values: Sequence[Column]) -> Column:
+    """Return the only value, or the sum of several with null as 0."""
+    if len(values) == 1:
+        return values[0]
+    return reduce(lambda total, value: total + value, (F.coalesce(value, F.lit(0)) for value in values)).cast(MONEY)
 
 
 @contextmanager
@@ -110,7 +155,7 @@ def _open(spark: SparkSession, place: str, spec: SourceSpec, path: str) -> DataF
 
 
 def _open_csv(spark: SparkSession, place: str, spec: SourceSpec, path: str) -> DataFrame:
-    options = {
+    options: dict[str, Any] = {
         "header": True,
         "sep": spec.delimiter,
         "encoding": spec.encoding,

@@ -12,12 +12,13 @@ from pyspark.storagelevel import StorageLevel
 
 from segmentation.assignments import build_assignments
 from segmentation.clustering.grid import Centers, Fit, count_partitions, lay_out
-from segmentation.clustering.mllib import fit_kmeans, side_by_side
+from segmentation.clustering.mllib import fit_kmeans
 from segmentation.clustering.models import build_model, order_centers
 from segmentation.config import FeatureSpec
 from segmentation.errors import ModelError
 from segmentation.evaluation import Evaluation, evaluate_model
 from segmentation.features import SHARE_PREFIX
+from segmentation.parallel import side_by_side
 from segmentation.preparation import Ingredient, Prepared, fit_preparation, plan_preparation
 from segmentation.selection import Candidate, Choice, choose_k
 from segmentation.stages.run import Run, check_begun
@@ -54,8 +55,9 @@ def fit_grid(run: Run) -> str:
         laid_out.unpersist()
     facts = {"run_id": run.run_id, "k": choice.k, "seed": fit.seed, "layout_partitions": partitions}
     save_model(run.lake.spark, model, run.model_path, facts)
-    run.write(run.frame(_grid_rows(fits, evaluations, choice), GRID), GRID)
-    run.write(run.frame([{"k": choice.k, **row} for row in coordinates], CENTROIDS), CENTROIDS)
+    grid = run.frame(_grid_rows(fits, evaluations, choice), GRID)
+    centroids = run.frame([{"k": choice.k, **row} for row in coordinates], CENTROIDS)
+    run.write((grid, GRID), (centroids, CENTROIDS))
     left_out = "".join(f"; left out {name}: {reason}" for name, reason in plan.dropped.items())
     return choice.decision + left_out
 
@@ -138,9 +140,7 @@ def _choose(run: Run, fits: list[Fit], evaluations: list[Evaluation]) -> Choice:
             expected=f"at most {effective}, the number of distinct customers",
             found=str(wanted),
         )
-    return choose_k(
-        candidates, min_share=clustering.min_share, max_share=clustering.max_share, asked_k=run.config.k
-    )
+    return choose_k(candidates, min_share=clustering.min_share, max_share=clustering.max_share, asked_k=run.config.k)
 
 
 def _canonical(run: Run, preparation: Prepared, prepared: DataFrame, fit: Fit) -> tuple[Centers, PipelineModel]:
@@ -155,9 +155,7 @@ def _canonical(run: Run, preparation: Prepared, prepared: DataFrame, fit: Fit) -
     return centers, PipelineModel([*preparation.model.stages, _model(run, centers, fit.seed)])
 
 
-def _centroid_rows(
-    preparation: Prepared, model: PipelineModel, features: DataFrame, centers: Centers
-) -> list[dict[str, Any]]:
+def _centroid_rows(preparation: Prepared, model: PipelineModel, features: DataFrame, centers: Centers) -> list[dict[str, Any]]:
     """Return one row per segment and coordinate, scaled and in original units."""
     if preparation.pca_components is None:
         named, places = centers, list(range(centers.shape[1]))
@@ -216,5 +214,5 @@ def assign_customers(run: Run) -> str:
     model = load_model(run.lake.spark, run.model_path)
     labelled = model.transform(run.read(FEATURES)).select("customer_id", "features", "prediction")
     centers = [center.tolist() for center in model.stages[-1].clusterCenters()]  # type: ignore[attr-defined]
-    run.write(build_assignments(labelled, centers, run_id=run.run_id), ASSIGNMENTS)
+    run.write((build_assignments(labelled, centers, run_id=run.run_id), ASSIGNMENTS))
     return f"{len(centers)} segments"

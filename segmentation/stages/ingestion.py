@@ -1,11 +1,13 @@
 """Sources to ``transactions``, ``customers``, ``quarantine``, ``row_counts``; those to ``features``. Floor 3."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import reduce
+from functools import partial, reduce
+from typing import Any
 
 from pyspark.sql import DataFrame, Row
+from pyspark.sql import types as T
 from pyspark.storagelevel import StorageLevel
 
 from segmentation.config import ORDER_FEATURES, Config, CustomersSource
@@ -18,10 +20,11 @@ from segmentation.features import (
     rank_categories,
     share_name,
 )
-from segmentation.quality import KEPT, build_quarantine, check_counts, count_rows, is_kept
+from segmentation.parallel import side_by_side
+from segmentation.quality import KEPT, build_quarantine, check_counts, count_rows, forget_kept_records, is_kept
 from segmentation.sources import SourceColumn, read_source, readable
 from segmentation.sources.columns import Kind
-from segmentation.stages.run import Run, begin_run, check_begun
+from segmentation.stages.run import Run, begin_run, check_begun, open_run
 from segmentation.tables import CUSTOMERS, DOUBLE, FEATURES, QUARANTINE, ROW_COUNTS, STRING, TRANSACTIONS, Table, column
 from segmentation.transactions import (
     add_categories,
@@ -32,29 +35,44 @@ from segmentation.transactions import (
 )
 
 _KEYS = {"transactions": ("order_id", "product_id"), "products": ("product_id",), "customers": ("customer_id",)}
-_KINDS: dict[str, Kind] = {"ordered_at": "instant", **dict.fromkeys(("quantity", "unit_price", "amount", "discount"), "money")}
+_KINDS: dict[str, Kind] = {
+    "ordered_at": "instant",
+    **dict.fromkeys(("quantity", "unit_price", "amount", "discount"), "money"),
+}
 
 
 def ingest(run: Run) -> str:
     """Read every source, clean it, and account for every row."""
     judged: dict[str, DataFrame] = {}
-    counts: list[Row] = []
     with _held(judged):
         for name in ("products", "transactions", "customers"):
             if getattr(run.config.sources, name) is not None:
                 judged[name] = _judge(run, name, judged)
-                counts += _count(run, name, judged[name])
-        begin_run(run, input_fingerprint=_fingerprint(counts))
-        if "transactions" in judged:
-            run.write(build_transactions(judged["transactions"], run_id=run.run_id), TRANSACTIONS)
-        if run.config.sources.customers is not None:
-            table = _customers_table(run.config.sources.customers)
-            run.write(build_customers(judged["customers"], table, run_id=run.run_id), table)
-        aside = [build_quarantine(frame, source=name, run_id=run.run_id, key=_KEYS[name]) for name, frame in judged.items()]
-        run.write(reduce(DataFrame.unionByName, aside), QUARANTINE)
-    run.write(run.frame([row.asDict() for row in counts], ROW_COUNTS), ROW_COUNTS)
+        # Delta's first read takes seconds of one core, which the first read of a source leaves free.
+        work: list[Callable[[], Any]] = [partial(open_run, run)]
+        work += [partial(_count, run, name, frame) for name, frame in judged.items()]
+        known, *found = side_by_side(run.lake.spark, lambda job: job(), work)
+        counts = [row for rows in found for row in rows]
+        begin_run(run, known, input_fingerprint=_fingerprint(counts))
+        run.write(*_outputs(run, judged, counts))
     rows, kept = sum(row["rows"] for row in counts), sum(row["rows"] for row in counts if row["outcome"] == KEPT)
     return f"{kept:,} of {rows:,} rows kept, {rows - kept:,} set aside"
+
+
+def _outputs(run: Run, judged: dict[str, DataFrame], counts: list[Row]) -> list[tuple[DataFrame, Table]]:
+    aside = [run.frame([], QUARANTINE)]
+    for name in sorted({row["source"] for row in counts if row["outcome"] != KEPT}):
+        aside.append(build_quarantine(judged[name], source=name, run_id=run.run_id, key=_KEYS[name]))
+    outputs = [
+        (reduce(DataFrame.unionByName, aside), QUARANTINE),
+        (run.frame([row.asDict() for row in counts], ROW_COUNTS), ROW_COUNTS),
+    ]
+    if "transactions" in judged:
+        outputs.insert(0, (build_transactions(judged["transactions"], run_id=run.run_id), TRANSACTIONS))
+    if run.config.sources.customers is not None:
+        table = _customers_table(run.config.sources.customers)
+        outputs.append((build_customers(judged["customers"], table, run_id=run.run_id), table))
+    return outputs
 
 
 def _judge(run: Run, name: str, judged: dict[str, DataFrame]) -> DataFrame:
@@ -78,12 +96,9 @@ def _judge(run: Run, name: str, judged: dict[str, DataFrame]) -> DataFrame:
         )
         if cleaning.returns == "net" and run.config.features.customers_without_orders == "exclude":
             frame = judge_purchasers(frame)
-        elif frame.sparkSession.sparkContext.defaultParallelism > 1:
-            # A compressed file is one partition, however large.
-            frame = frame.repartition(frame.sparkSession.sparkContext.defaultParallelism)
         if "products" in judged:
             frame = add_categories(frame, judged["products"].where(is_kept()))
-    return frame.persist(StorageLevel.MEMORY_AND_DISK)
+    return forget_kept_records(frame).persist(StorageLevel.MEMORY_AND_DISK)
 
 
 def _count(run: Run, name: str, judged: DataFrame) -> list[Row]:
@@ -135,7 +150,7 @@ def _fingerprint(counts: list[Row]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _attribute_columns(customers: CustomersSource | None) -> tuple[Table, ...] | tuple:  # type: ignore[type-arg]
+def _attribute_columns(customers: CustomersSource | None) -> tuple[T.StructField, ...]:
     if customers is None:
         return ()
     return tuple(
@@ -169,5 +184,7 @@ def build_features(run: Run) -> str:
         customers = customers.select("run_id", "customer_id", *config.sources.customers.attributes)
     extra = tuple(column(share_name(name), DOUBLE, f"net spend on {name} / net spend, 0 to 1") for name in categories)
     table = FEATURES.widened(extra + _attribute_columns(config.sources.customers))
-    run.write(join_features(orders, customers, table, run_id=run.run_id, as_of=config.as_of), table)
-    return f"{len(ORDER_FEATURES) if orders is not None else 0} order features, {len(table.columns) - len(FEATURES.columns)} others"
+    run.write((join_features(orders, customers, table, run_id=run.run_id, as_of=config.as_of), table))
+    return (
+        f"{len(ORDER_FEATURES) if orders is not None else 0} order features, {len(table.columns) - len(FEATURES.columns)} others"
+    )

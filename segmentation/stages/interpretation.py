@@ -52,8 +52,10 @@ def profile_segments(run: Run) -> str:
     profiles = build_profiles(summary, levels, numbers=numbers)
     sizes = read_sizes(summary)
     facts = _audit(run, sizes, customers)
-    run.write(run.frame([vars(row) for row in profiles], PROFILES), PROFILES)
-    run.write(run.frame(_segment_rows(sizes, profiles), SEGMENTS), SEGMENTS)
+    run.write(
+        (run.frame([vars(row) for row in profiles], PROFILES), PROFILES),
+        (run.frame(_segment_rows(sizes, profiles), SEGMENTS), SEGMENTS),
+    )
     publish_run(run, facts=facts, tables=_tables(run), published_at=datetime.now(UTC))
     return f"{len(sizes)} segments of {customers:,} customers published"
 
@@ -143,6 +145,8 @@ def _traits(profiles: list[Statistic], segment_id: int) -> list[Trait]:
         own = found.get("mean", found.get("share"))
         everyone = found.get("population_mean", found.get("population_share"))
         z = found["z"]
-        if own is not None and everyone is not None and z is not None:
+        # Who is missing a value says more of the data than of the customer.
+        is_missing = feature.endswith(f"={MISSING_LEVEL}")
+        if own is not None and everyone is not None and z is not None and not is_missing:
             traits.append(Trait(feature, own, everyone, z))
     return traits

@@ -13,6 +13,7 @@ import segmentation
 from segmentation.config import Config
 from segmentation.errors import ConfigError, PublishError
 from segmentation.lake import Lake
+from segmentation.parallel import side_by_side
 from segmentation.session import delta_version
 from segmentation.tables import CURRENT, RUNS, Table, conform
 
@@ -42,9 +43,9 @@ class Run:
         """
         return self.lake.read(table, run_id=self.run_id)
 
-    def write(self, frame: DataFrame, table: Table) -> None:
-        """Replace this run's slice of a table."""
-        self.lake.replace_run(frame, table, run_id=self.run_id)
+    def write(self, *outputs: tuple[DataFrame, Table]) -> None:
+        """Replace this run's slice of each table."""
+        side_by_side(self.lake.spark, lambda output: self.lake.replace_run(*output, run_id=self.run_id), outputs)
 
     def frame(self, rows: Sequence[dict[str, Any]], table: Table) -> DataFrame:
         """Return a small frame of ``table``'s rows, in one partition; ``run_id`` is filled in."""
@@ -60,17 +61,24 @@ def read_run(run: Run) -> Row | None:
     return run.read(RUNS).first()
 
 
-def begin_run(run: Run, *, input_fingerprint: str) -> None:
+def open_run(run: Run) -> Row | None:
+    """Make the ``runs`` table where there is none yet, and return the run's row."""
+    run.lake.create(RUNS)
+    return read_run(run)
+
+
+def begin_run(run: Run, known: Row | None, *, input_fingerprint: str) -> None:
     """Write the run as RUNNING, unless it is published: then it stays current until it is published again.
+
+    ``known`` is the row of ``open_run``.
 
     Raises
     ------
     PublishError
         If the run is published from other rows or another configuration.
     """
-    known = read_run(run)
     if known is None or known["status"] != PUBLISHED:
-        run.write(run.frame([_facts(run) | {"input_fingerprint": input_fingerprint}], RUNS), RUNS)
+        run.write((run.frame([_facts(run) | {"input_fingerprint": input_fingerprint}], RUNS), RUNS))
         return
     for what, found in (("input_fingerprint", input_fingerprint), ("config_hash", run.config.fingerprint())):
         if known[what] != found:
@@ -109,10 +117,10 @@ def publish_run(run: Run, *, facts: dict[str, Any], tables: Sequence[Table], pub
     A crash before the commit leaves the former run current; one after it leaves ``current_*`` at the former run,
     whole, until the next publication.
     """
-    for table in tables:
-        run.lake.check_protocol(table)
+    side_by_side(run.lake.spark, run.lake.check_protocol, tables)
     known = check_begun(run)
-    versions = {table.name: run.lake.version(table) for table in tables}
+    found = side_by_side(run.lake.spark, run.lake.version, tables)
+    versions = {table.name: version for table, version in zip(tables, found, strict=True)}
     last = run.lake.read(RUNS).agg(F.max("published_seq")).first()
     row = _facts(run) | {
         **facts,
@@ -124,12 +132,10 @@ def publish_run(run: Run, *, facts: dict[str, Any], tables: Sequence[Table], pub
         "model_path": run.model_path,
         "published_at": published_at,
     }
-    run.write(run.frame([row], RUNS), RUNS)
-    run.lake.check_protocol(RUNS)
-    for table in tables:
-        if table.name in CURRENT:
-            run.lake.replace_all(run.read(table), CURRENT[table.name])
-            run.lake.check_protocol(CURRENT[table.name])
+    run.write((run.frame([row], RUNS), RUNS))
+    copied = [table for table in tables if table.name in CURRENT]
+    side_by_side(run.lake.spark, lambda table: run.lake.replace_all(run.read(table), CURRENT[table.name]), copied)
+    side_by_side(run.lake.spark, run.lake.check_protocol, [RUNS, *(CURRENT[table.name] for table in copied)])
 
 
 def _facts(run: Run) -> dict[str, Any]:
