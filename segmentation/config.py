@@ -365,7 +365,8 @@ def _parse_day(text: str, place: str) -> date:
 
 
 def _one_line(path: str, error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
+    # A misspelt key is also a missing one; the spelling says more.
+    first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"] if part != "[key]")
     found = repr(first["input"]) if not isinstance(first["input"], dict | Section) else "otherwise"
     expected = first["msg"].removeprefix("Value error, ")

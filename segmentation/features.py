@@ -36,7 +36,7 @@ def build_order_features(
     Returns
     -------
     DataFrame
-        The order features of ``tables.FEATURES`` and the shares, one row per customer with a purchase.
+        The order features of ``tables.FEATURES`` and the shares, one row per customer with a line.
         Orders made of returns alone do not count as orders; their amounts count.
     """
     transactions = transactions.where(F.col("ordered_at") < F.lit(as_of).cast("timestamp"))
@@ -64,9 +64,7 @@ def build_order_features(
         *(F.sum(name).alias(name) for name in ("amount", "paid", "discount", "items", "lines", "return_lines")),
         *(F.sum(f"spend_{number}").alias(f"spend_{number}") for number in range(len(categories))),
     )
-    return customers.where(F.col("frequency_orders") > 0).select(
-        "customer_id", *_order_columns(as_of), *_share_columns(categories)
-    )
+    return customers.select("customer_id", *_order_columns(as_of), *_share_columns(categories))
 
 
 def _order_columns(as_of: date) -> list[Column]:
@@ -77,9 +75,9 @@ def _order_columns(as_of: date) -> list[Column]:
         orders,
         amount.cast(MONEY_TOTAL).alias("monetary_total"),
         F.datediff(F.lit(as_of), "first_day").alias("tenure_days"),
-        (amount.cast("double") / orders).alias("average_order_value"),
+        F.try_divide(amount.cast("double"), orders).alias("average_order_value"),
         F.try_divide(days, F.when(orders > 1, orders - 1)).alias("days_between_orders"),
-        (F.col("items").cast("double") / orders).alias("items_per_order"),
+        F.try_divide(F.col("items").cast("double"), orders).alias("items_per_order"),
         (F.col("return_lines") / F.col("lines")).alias("return_rate"),
         F.try_divide(discount.cast("double"), (F.col("paid") + discount).cast("double")).alias("discount_share"),
     ]

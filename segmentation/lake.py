@@ -13,6 +13,7 @@ from urllib.parse import urlparse
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from segmentation.errors import PublishError
 from segmentation.tables import Table, conform
@@ -137,11 +138,14 @@ class Lake:
                 raise PublishError(folder, expected="no other run in this warehouse", found="one at work") from None
             yield
 
+    def _identifier(self, table: Table) -> str:
+        return f"delta.`{self.place(table)}`" if self.path else self.place(table)
+
     def _snapshot(self, table: Table) -> Any:
         """Return Delta's own snapshot of a table; DESCRIBE DETAIL and HISTORY cost a query each, a second in all."""
         location = self.place(table)
         if self.catalog_schema:
-            location = DeltaTable.forName(self.spark, location).detail().select("location").collect()[0]["location"]
+            location = self.spark.sql(f"DESCRIBE DETAIL {location}").select("location").collect()[0]["location"]
         jvm: Any = self.spark._jvm
         log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, location)
         return log.unsafeVolatileSnapshot()
@@ -152,11 +156,12 @@ class Lake:
             return
         if self.catalog_schema:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.catalog_schema}")
-        builder = DeltaTable.createIfNotExists(self.spark).addColumns(table.schema).comment(table.comment)
-        builder = builder.location(self.place(table)) if self.path else builder.tableName(self.place(table))
-        for name, value in _PROPERTIES.items():
-            builder = builder.property(name, value)
-        (builder.partitionedBy("run_id") if partitioned else builder).execute()
+        columns = ", ".join(_column_sql(field) for field in table.columns)
+        properties = ", ".join(f"'{name}' = '{value}'" for name, value in _PROPERTIES.items())
+        self.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {self._identifier(table)} ({columns}) USING delta"
+            f"{' PARTITIONED BY (run_id)' if partitioned else ''} COMMENT '{_quoted(table.comment)}' TBLPROPERTIES ({properties})"
+        )
 
     def _widen(self, table: Table, frame: DataFrame) -> DataFrame:
         """Bring a frame and a stored table that another configuration wrote to the same columns."""
@@ -191,6 +196,11 @@ def delta_version_of(spark: SparkSession, source_format: str, path: str) -> int 
     if source_format != "delta":
         return None
     return int(DeltaTable.forPath(spark, path).history(1).collect()[0]["version"])
+
+
+def _column_sql(field: T.StructField) -> str:
+    comment = _quoted(field.metadata["comment"])
+    return f"`{field.name}` {field.dataType.simpleString()}{'' if field.nullable else ' NOT NULL'} COMMENT '{comment}'"
 
 
 def _quoted(text: str) -> str:

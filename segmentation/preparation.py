@@ -114,7 +114,7 @@ def plan_preparation(
             dropped[one.name] = "equal quartiles, which the robust scaler cannot scale"
         if one.kind != "category" and 0 < seen["present"] < row["customers"]:
             flagged.add(one.name)
-        if one.cap is not None and seen["present"]:
+        if one.cap is not None and one.kind != "category" and seen["present"]:
             bounds[one.name] = (float(seen["caps"][0]), float(seen["caps"][1]))
             if bounds[one.name][0] == bounds[one.name][1]:
                 dropped.setdefault(one.name, f"its caps meet at {bounds[one.name][0]:g}")

@@ -62,9 +62,9 @@ def tidy(source: str, data_type: T.DataType, *, kind: Kind, remove: str | None) 
         value = value.cast("string")
     elif not isinstance(data_type, T.StringType):
         return value
+    value = F.btrim(value, F.lit(_BLANKS))
     if remove is not None:
         value = F.regexp_replace(value, remove, "")
-    value = F.btrim(value, F.lit(_BLANKS))
     return F.nullif(value, F.lit(""))
 
 

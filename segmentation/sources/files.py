@@ -115,7 +115,8 @@ def readable(place: str) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
-        text = str(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
+        # The reason is often a cause of a cause, which only the stack trace names.
+        text = f"{error}\n{getattr(error, '_stackTrace', '')}"
         raise SourceError(place, expected="a readable source", found=_cause(text)) from error
 
 

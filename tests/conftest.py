@@ -1,0 +1,56 @@
+"""One SparkSession for the whole test run, made as the jobs make it; and where the real data lie."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("SPARK_MASTER", "local[2]")
+os.environ.setdefault("SPARK_DRIVER_MEMORY", "3g")
+
+from pyspark.sql import SparkSession
+
+from segmentation.session import open_session
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("SEGMENTATION_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def jvm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    session, _ = open_session(settings={"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("catalog"))})
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def spark(jvm: SparkSession) -> Iterator[SparkSession]:
+    yield jvm
+    jvm.catalog.clearCache()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Callable[[str], str]:
+    def find(name: str) -> str:
+        path = DATA / name
+        if not path.exists():
+            pytest.skip(f"{name} is not in {DATA}; set SEGMENTATION_TEST_DATA to the folder that holds it")
+        return str(path)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def run_command() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a program of this environment in a process of its own, from outside the repository."""
+
+    def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        binaries = Path(sys.executable).parent
+        env = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", **environment}
+        env.pop("PYSPARK_GATEWAY_PORT", None)
+        return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=600)
+
+    return run

@@ -1,0 +1,146 @@
+"""Grid, evaluation, order, model and assignments against oracles in numpy."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.ml.clustering import KMeans, KMeansModel
+from pyspark.ml.linalg import Vectors
+from pyspark.sql import DataFrame, SparkSession
+
+from segmentation.assignments import build_assignments
+from segmentation.clustering.grid import count_partitions, lay_out
+from segmentation.clustering.mllib import fit_kmeans
+from segmentation.clustering.models import build_model, order_centers
+from segmentation.evaluation import evaluate_model
+
+
+def blobs(seed: int = 0, each: int = 60) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.vstack([rng.normal(center, 0.3, (each, 2)) for center in ((0, 0), (5, 0), (0, 6))])
+
+
+def points(spark: SparkSession, data: np.ndarray, order: Any = None) -> DataFrame:
+    rows = [(f"{n:04d}", Vectors.dense(x)) for n, x in enumerate(data.tolist())]
+    rows = rows if order is None else [rows[index] for index in order]
+    return lay_out(spark.createDataFrame(rows, ["customer_id", "features"]).repartition(3), partitions=1).cache()
+
+
+def model_of(spark: SparkSession, centers: np.ndarray) -> KMeansModel:
+    return build_model(spark, centers, max_iterations=20, tolerance=1e-4, seed=1)
+
+
+def squares(data: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    return ((data[:, None, :] - centers[None, :, :]) ** 2).sum(2)
+
+
+def silhouette(data: np.ndarray, labels: np.ndarray) -> float:
+    distances = squares(data, data)
+    scores = []
+    for i, own in enumerate(labels):
+        a = distances[i, labels == own].sum() / max((labels == own).sum() - 1, 1)
+        b = min(distances[i, labels == other].mean() for other in set(labels.tolist()) - {own})
+        scores.append(0.0 if (labels == own).sum() == 1 else (b - a) / max(a, b))
+    return float(np.mean(scores))
+
+
+def test_evaluation_equals_the_oracle(spark: SparkSession) -> None:
+    data, centers = blobs(), np.array([[0.5, 0.2], [4.0, 1.0], [1.0, 5.0]])
+
+    found = evaluate_model(model_of(spark, centers), points(spark, data))
+
+    labels = squares(data, centers).argmin(1)
+    assert found.wssse == pytest.approx(squares(data, centers).min(1).sum(), rel=1e-9)
+    assert found.silhouette == pytest.approx(silhouette(data, labels), rel=1e-9)
+    assert found.sizes == tuple(np.bincount(labels))
+
+
+def test_wssse_is_of_the_returned_centres_where_sparks_cost_is_stale(spark: SparkSession) -> None:
+    data = np.random.default_rng(5).normal(size=(300, 3))
+    frame = points(spark, data)
+    stopped_early = KMeans(k=4, seed=3, maxIter=1).fit(frame)
+
+    found = evaluate_model(stopped_early, frame).wssse
+
+    true = squares(data, np.array(stopped_early.clusterCenters())).min(1).sum()
+    assert found == pytest.approx(true, rel=1e-9)
+    assert stopped_early.summary.trainingCost > true * 1.0001
+
+
+def test_the_grid_finds_planted_groups_and_costs_fall_with_k(spark: SparkSession) -> None:
+    frame = points(spark, blobs())
+
+    fits = fit_kmeans(frame, k_values=[2, 3, 4], seeds=[1, 2, 3], max_iterations=50, tolerance=1e-4, distinct_points=16)
+    found = [evaluate_model(model_of(spark, fit.centers), frame) for fit in fits]
+
+    assert [fit.k for fit in fits] == [2, 3, 4]
+    assert sorted(found[1].sizes) == [60, 60, 60]
+    assert found[0].wssse > found[1].wssse > found[2].wssse
+    assert all(fit.converged for fit in fits)
+
+
+def test_row_order_changes_nothing(spark: SparkSession) -> None:
+    data = np.random.default_rng(2).normal(size=(200, 3))
+    options: dict[str, Any] = {"k_values": [5], "seeds": [7], "max_iterations": 50, "tolerance": 1e-4, "distinct_points": 99}
+
+    one = fit_kmeans(points(spark, data), **options)[0]
+    other = fit_kmeans(points(spark, data, np.random.default_rng(9).permutation(200)), **options)[0]
+
+    assert np.array_equal(one.centers, other.centers)
+
+
+def test_fewer_distinct_points_than_k_are_told_not_crashed_on(spark: SparkSession) -> None:
+    frame = points(spark, np.array([[0.0, 0.0], [1.0, 1.0]] * 20))
+
+    (fit,) = fit_kmeans(frame, k_values=[5], seeds=[1], max_iterations=20, tolerance=1e-4, distinct_points=2)
+
+    assert evaluate_model(model_of(spark, fit.centers), frame).effective_k == 2
+
+
+def test_one_cluster_has_no_silhouette(spark: SparkSession) -> None:
+    found = evaluate_model(model_of(spark, np.array([[0.0, 0.0], [900.0, 900.0]])), points(spark, blobs()))
+
+    assert (found.silhouette, found.effective_k) == (None, 1)
+
+
+def test_segments_are_ordered_whatever_order_they_were_found_in() -> None:
+    centers = np.array([[1.0, 5.0], [3.0, 5.0], [2.0, 9.0]])
+    sizes = [10, 30, 20]
+    shuffled = [2, 0, 1]
+
+    by_second = order_centers(centers, sizes, by=1)
+    by_size = order_centers(centers, sizes, by=None)
+
+    assert by_second.tolist() == [[2.0, 9.0], [3.0, 5.0], [1.0, 5.0]]
+    assert by_size.tolist() == [[3.0, 5.0], [2.0, 9.0], [1.0, 5.0]]
+    again = order_centers(centers[shuffled], [sizes[index] for index in shuffled], by=1)
+    assert again.tolist() == by_second.tolist()
+
+
+def test_distances_runner_up_and_margin_equal_the_oracle(spark: SparkSession) -> None:
+    data, centers = blobs(), np.array([[0.0, 0.0], [5.0, 0.0], [0.0, 6.0], [2.0, 2.0]])
+    labelled = model_of(spark, centers).transform(points(spark, data))
+
+    found = build_assignments(labelled, centers.tolist(), run_id="r").orderBy("customer_id").collect()
+
+    distances = np.sqrt(squares(data, centers))
+    order = distances.argsort(1, kind="stable")
+    ranked = np.sort(distances, 1)
+    assert [row["segment_id"] for row in found] == order[:, 0].tolist()
+    assert [row["runner_up_segment_id"] for row in found] == order[:, 1].tolist()
+    np.testing.assert_allclose([row["distance"] for row in found], ranked[:, 0], rtol=1e-12)
+    np.testing.assert_allclose([row["margin"] for row in found], ranked[:, 1] - ranked[:, 0], rtol=1e-9, atol=1e-12)
+
+
+def test_a_tie_has_margin_nought_and_the_smaller_runner_up(spark: SparkSession) -> None:
+    centers = np.array([[0.0, 0.0], [2.0, 0.0], [-2.0, 0.0]])
+    labelled = model_of(spark, centers).transform(points(spark, np.array([[1.0, 0.0], [0.0, 0.0]])))
+
+    tie, middle = build_assignments(labelled, centers.tolist(), run_id="r").orderBy("customer_id").collect()
+
+    assert (tie["segment_id"], tie["runner_up_segment_id"], tie["margin"]) == (0, 1, 0.0)
+    assert (middle["runner_up_segment_id"], middle["margin"]) == (1, 2.0)
+
+
+def test_the_layout_depends_on_customers_alone() -> None:
+    assert [count_partitions(customers) for customers in (1, 50_000, 50_001, 1_000_000)] == [1, 1, 2, 20]

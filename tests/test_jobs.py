@@ -1,0 +1,139 @@
+"""The jobs as users start them: real processes, from outside the repository."""
+
+import gzip
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import deltalake
+import pytest
+from conftest import ROOT
+
+Runner = Callable[..., subprocess.CompletedProcess[str]]
+LINES = 60_000
+CONFIG = str(ROOT / "conf/online_retail.yaml")
+
+
+@pytest.fixture(scope="module")
+def sample(real_data: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The first lines of Online Retail, in one file and, in another order, in seven."""
+    folder = tmp_path_factory.mktemp("sample")
+    with gzip.open(real_data("online_retail.csv.gz"), "rt") as source:
+        header, *lines = [next(source) for _ in range(LINES)]
+    (folder / "one.csv").write_text(header + "".join(lines))
+    (folder / "seven").mkdir()
+    for part in range(7):
+        (folder / "seven" / f"{6 - part}.csv").write_text(header + "".join(reversed(lines[part::7])))
+    return folder / "one.csv", folder / "seven"
+
+
+@pytest.fixture(scope="module")
+def whole(sample: tuple[Path, Path], run_command: Runner, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The warehouse of one file on one core."""
+    folder = tmp_path_factory.mktemp("whole")
+    arguments = ["--config", CONFIG, "--as-of", "2011-01-20", "--input", f"transactions={sample[0]}", "--run-id", "a"]
+    done = run_command("segmentation", "run", *arguments, "--warehouse", "w", cwd=folder, SPARK_MASTER="local[1]")
+    assert done.returncode == 0, done.stderr
+    assert "WARN" not in done.stderr
+    assert "Delta tables: w" in done.stdout
+    return folder / "w"
+
+
+def test_files_cores_and_spark_submit_change_no_assignment(
+    whole: Path, sample: tuple[Path, Path], run_command: Runner, tmp_path: Path
+) -> None:
+    arguments = ["--config", CONFIG, "--as-of", "2011-01-20", "--input", f"transactions={sample[1]}", "--run-id", "b"]
+    job = str(ROOT / "jobs/segment_customers.py")
+
+    done = run_command("spark-submit", "--master", "local[2]", job, *arguments, "--warehouse", str(tmp_path / "w"), cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    one, seven = (
+        deltalake.DeltaTable(str(path / "assignments"))
+        .to_pandas()
+        .drop(columns="run_id")
+        .sort_values("customer_id", ignore_index=True)
+        for path in (whole, tmp_path / "w")
+    )
+    assert len(one) > 500
+    assert one.equals(seven)
+    fingerprints = {
+        deltalake.DeltaTable(str(path / "runs")).to_pandas()["input_fingerprint"][0] for path in (whole, tmp_path / "w")
+    }
+    assert len(fingerprints) == 1
+
+
+def test_the_saved_model_gives_the_published_assignments_without_this_package(
+    whole: Path, run_command: Runner, tmp_path: Path
+) -> None:
+    script = tmp_path / "score.py"
+    script.write_text(f"""
+import sys
+sys.modules["segmentation"] = None
+import pandas as pd
+from deltalake import DeltaTable
+from pyspark.ml import PipelineModel
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+features = DeltaTable("{whole}/features").to_pandas()
+columns = ["customer_id", "recency_days", "frequency_orders", "monetary_total"]
+scored = PipelineModel.load("{whole}/models/a").transform(spark.createDataFrame(features[columns]))
+found = scored.select("customer_id", "prediction").toPandas().set_index("customer_id")["prediction"]
+published = DeltaTable("{whole}/assignments").to_pandas().set_index("customer_id")["segment_id"]
+assert (found.sort_index() == published.sort_index()).all() and len(found) == len(published)
+print("EQUAL", len(found))
+""")
+
+    done = run_command(sys.executable, str(script), cwd=tmp_path, PYSPARK_PYTHON=sys.executable)
+
+    assert "EQUAL" in done.stdout, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--config", "nowhere.yaml"], 2, "--config: expected a readable YAML file, found nowhere.yaml"),
+        (["--config", CONFIG], 2, "sources.transactions.path: expected a path"),
+        (["--config", CONFIG, "--input", "sales=x"], 2, "--input: expected SOURCE=PATH"),
+        (["--config", CONFIG, "--input", "transactions=x"], 2, "--as-of: expected a day YYYY-MM-DD"),
+        (["--config", CONFIG, "--input", "transactions=x", "--as-of", "soon"], 2, "expected a day YYYY-MM-DD, found soon"),
+        (["--kk"], 2, "command line: expected"),
+    ],
+)
+def test_a_wrong_command_is_one_line_and_no_session(
+    run_command: Runner, tmp_path: Path, arguments: list[str], code: int, message: str
+) -> None:
+    done = run_command("segmentation", "run", *arguments, cwd=tmp_path)
+
+    assert done.returncode == code
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_faults_of_the_data_have_their_own_codes(run_command: Runner, tmp_path: Path) -> None:
+    (tmp_path / "few.csv").write_text(
+        "InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID\n"
+        + "".join(f"{n},A,1,2011-01-0{n} 10:00:00,{n}.5,{n}\n" for n in range(1, 4))
+    )
+    common = ["--config", CONFIG, "--as-of", "2011-12-10", "--warehouse", str(tmp_path / "w")]
+
+    missing = run_command("segmentation", "run", *common, "--input", "transactions=none.csv", cwd=tmp_path)
+    few = run_command("segmentation", "run", *common, "--input", "transactions=few.csv", cwd=tmp_path)
+
+    assert missing.returncode == 5
+    assert "sources.transactions (none.csv): expected a readable source, found no such file" in missing.stderr
+    assert few.returncode == 6
+    assert "clustering.k_max: expected at most 3, the number of customers, found 8" in few.stderr
+    assert "Traceback" not in missing.stderr + few.stderr
+
+
+def test_missing_java_is_one_line(run_command: Runner, tmp_path: Path) -> None:
+    arguments = ["--config", CONFIG, "--as-of", "2011-12-10", "--input", "transactions=x.csv"]
+
+    done = run_command("segmentation", "run", *arguments, cwd=tmp_path, JAVA_HOME=str(tmp_path))
+
+    assert done.returncode == 7
+    assert "Java: expected 17 or newer; install a JDK or set JAVA_HOME, found none" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,280 @@
+"""The whole road on real customers, in one session; every figure that is pinned is pinned here."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import duckdb
+import duckdb_extension_delta
+import pandas as pd
+import pytest
+from conftest import ROOT
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from segmentation.config import load_config
+from segmentation.errors import PublishError, QualityError
+from segmentation.pipeline import STAGES, Request, execute
+from segmentation.progress import Progress
+from segmentation.stages.run import Run
+from segmentation.tables import CURRENT, FEATURES, GRID, RUNS, SEGMENTS
+
+TABLES = ["features", "grid", "centroids", "assignments", "profiles", "segments", "runs", "row_counts", "quarantine"]
+RFM = ("recency_days", "frequency_orders", "monetary_total")
+
+
+def run_all(spark: SparkSession, config: str, run_id: str = "r1", stages: tuple[str, ...] = tuple(STAGES), **options: Any) -> Run:
+    loaded = load_config(config, **options)
+    return execute(spark, Request(loaded, run_id, stages), Progress())
+
+
+@pytest.fixture(scope="module")
+def retail(jvm: SparkSession, real_data: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run_all(
+        jvm,
+        str(ROOT / "conf/online_retail.yaml"),
+        as_of="2011-12-10",
+        inputs={"transactions": real_data("online_retail.csv.gz")},
+        warehouse=str(tmp_path_factory.mktemp("retail")),
+    )
+
+
+@pytest.fixture(scope="module")
+def telco(jvm: SparkSession, real_data: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    warehouse = str(tmp_path_factory.mktemp("telco"))
+    inputs = {"customers": real_data("telco_churn.csv.gz")}
+    return run_all(jvm, str(ROOT / "conf/telco_churn.yaml"), inputs=inputs, warehouse=warehouse)
+
+
+def test_online_retail_reproduces_the_published_figures(retail: Run) -> None:
+    run = retail.read(RUNS).first()
+    features = retail.read(FEATURES)
+    means = features.agg(*(F.avg(F.col(name).cast("double")).alias(name) for name in RFM)).first()
+    total = features.agg(F.sum("monetary_total"), F.sum("frequency_orders"), F.count("*")).first()
+
+    assert (run["rows_read"], run["rows_kept"], run["rows_set_aside"], run["customers"]) == (541_909, 397_884, 144_025, 4_338)
+    assert (str(total[0]), total[1], total[2]) == ("8911407.904000", 18_532, 4_338)
+    assert means["frequency_orders"] == pytest.approx(4.272015, abs=1e-6)
+    assert means["monetary_total"] == pytest.approx(2_054.266460, abs=1e-6)
+    # Calendar days. Whole days back from 2011-12-10 12:50, another definition of recency, average 92.54.
+    assert means["recency_days"] == pytest.approx(93.059474, abs=1e-6)
+    last = retail.lake.read(RUNS).sparkSession.read.format("delta").load(f"{retail.lake.path}/transactions")
+    instant = last.groupBy("customer_id").agg(F.max("ordered_at").alias("last"))
+    hours = F.floor((F.lit("2011-12-10 12:50:00").cast("timestamp").cast("long") - F.col("last").cast("long")) / 86_400)
+    assert instant.agg(F.avg(hours)).first()[0] == pytest.approx(92.536422, abs=1e-6)
+
+
+def test_every_row_set_aside_has_its_reason(retail: Run) -> None:
+    rows = retail.lake.spark.read.format("delta").load(f"{retail.lake.path}/row_counts").collect()
+
+    # 8,905 cancelled lines have a customer; 40 of the lines without price do.
+    assert {row["outcome"]: row["rows"] for row in rows} == {
+        "kept": 397_884,
+        "missing_customer_id": 135_080,
+        "return": 8_905,
+        "non_positive_price": 40,
+    }
+
+
+def test_grid_agrees_with_the_independent_figures(retail: Run) -> None:
+    grid = {row["k"]: row for row in retail.read(GRID).collect()}
+
+    # Silhouettes of the best of many starts, squared Euclidean.
+    for k, silhouette in {2: 0.6234, 3: 0.5000, 5: 0.476, 6: 0.469}.items():
+        assert grid[k]["silhouette"] == pytest.approx(silhouette, abs=0.01)
+    for k, wssse in {2: 6481.23, 3: 4867.77, 4: 3938.03, 5: 3295.90, 6: 2855.01}.items():
+        assert grid[k]["wssse"] == pytest.approx(wssse, rel=0.02)
+    assert sum(row["is_chosen"] for row in grid.values()) == 1
+
+
+def test_segments_cover_everybody_and_all_revenue(retail: Run) -> None:
+    segments = retail.read(SEGMENTS).orderBy("segment_id").collect()
+
+    assert sum(row["customers"] for row in segments) == 4_338
+    assert float(sum(row["revenue"] for row in segments)) == pytest.approx(8_911_407.904)
+    assert sum(row["revenue_share"] for row in segments) == pytest.approx(1)
+    assert len({row["segment_name"] for row in segments}) == len(segments)
+
+
+@pytest.mark.parametrize("name", [*TABLES, "transactions", *(table.name for table in CURRENT.values())])
+def test_three_readers_see_equal_rows(retail: Run, name: str) -> None:
+    path = f"{retail.lake.path}/{name}"
+    table = deltalake.DeltaTable(path)
+    connection = duckdb.connect()
+    extension = next(Path(duckdb_extension_delta.__file__).parent.rglob("*.duckdb_extension"))
+    connection.execute(f"LOAD '{extension}'")
+    connection.execute("SET TimeZone = 'UTC'")
+
+    spark_rows = retail.lake.spark.read.format("delta").load(path).toPandas()
+    arrow_rows = table.to_pandas()
+    duck_rows = connection.execute("SELECT * FROM delta_scan(?)", [path]).df()
+
+    expected = digest(spark_rows)
+    assert digest(arrow_rows[list(spark_rows.columns)]) == expected
+    assert digest(duck_rows[list(spark_rows.columns)]) == expected
+    assert (table.protocol().min_reader_version, table.protocol().min_writer_version) in {(1, 2), (1, 3)}
+    comments = [json.loads(field.to_json())["metadata"].get("comment") for field in table.schema().fields]
+    assert all(comments)
+
+
+def digest(frame: Any) -> tuple[int, str]:
+    def text(value: Any) -> str:
+        if value is None or value != value:
+            return ""
+        if hasattr(value, "isoformat"):
+            instant = pd.Timestamp(value)
+            return str((instant if instant.tzinfo else instant.tz_localize("UTC")).timestamp())
+        return f"{float(value):.9g}" if not isinstance(value, str | bool) and hasattr(value, "__float__") else str(value)
+
+    lines = sorted("|".join(map(text, row)) for row in frame.head(200_000).itertuples(index=False)) if len(frame) < 50_000 else []
+    if not lines:  # large: order-free sums of the columns that tell most
+        lines = [f"{column} {frame[column].count()} {frame[column].nunique()}" for column in frame.columns]
+    return len(frame), hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def test_the_same_run_twice_is_the_same_rows_and_one_more_version(retail: Run) -> None:
+    names = ["transactions", *TABLES, *(table.name for table in CURRENT.values())]
+
+    def state() -> dict[str, tuple[int, int]]:
+        tables = {name: deltalake.DeltaTable(f"{retail.lake.path}/{name}") for name in names}
+        return {name: (table.version(), table.to_pyarrow_dataset().count_rows()) for name, table in tables.items()}
+
+    before = state()
+    execute(retail.lake.spark, Request(retail.config, "r1", tuple(STAGES)), Progress())
+    after = state()
+
+    assert after == {name: (version + 1, rows) for name, (version, rows) in before.items()}
+
+
+def test_a_published_run_is_not_replaced_by_other_input(retail: Run, tmp_path: Path) -> None:
+    other = tmp_path / "t.csv"
+    other.write_text(
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+        "1,A,a,1,2011-01-01 00:00:00,1.00,1.0,UK\n"
+    )
+
+    with pytest.raises(PublishError, match="expected the input fingerprint it was published with"):
+        run_all(
+            retail.lake.spark,
+            str(ROOT / "conf/online_retail.yaml"),
+            as_of="2011-12-10",
+            inputs={"transactions": str(other)},
+            warehouse=retail.lake.path,
+        )
+
+
+def test_telco_customers_without_purchases_are_segmented(telco: Run) -> None:
+    run = telco.read(RUNS).first()
+    features = telco.read(FEATURES)
+
+    assert (run["rows_read"], run["rows_set_aside"], run["customers"], run["as_of"]) == (7_043, 0, 7_043, None)
+    assert features.where("total_charges IS NULL").count() == 11
+    assert features.agg(F.sum("total_charges")).first()[0] == pytest.approx(16_056_168.70)
+    profiles = telco.lake.spark.read.format("delta").load(f"{telco.lake.path}/profiles")
+    assert profiles.where("feature = 'contract=Two year' AND statistic = 'population_share'").first()["value"] == pytest.approx(
+        1_695 / 7_043
+    )
+
+
+def test_the_complete_journey_is_pinned(jvm: SparkSession, tmp_path: Path) -> None:
+    config = str(ROOT / "conf/complete_journey.yaml")
+    run = run_all(jvm, config, warehouse=str(tmp_path / "w"))
+    features = run.read(FEATURES)
+    row = features.agg(
+        F.count("*").alias("households"),
+        F.sum("frequency_orders").alias("baskets"),
+        F.sum("monetary_total").alias("sales"),
+        F.avg("frequency_orders").alias("orders"),
+        F.avg("recency_days").alias("recency_days"),
+        F.median("recency_days").alias("median_recency_days"),
+        F.max("items_per_order").alias("most_items"),
+    ).first()
+
+    assert (row["households"], row["baskets"], str(row["sales"])) == (2_469, 155_848, "4596039.580000")
+    assert (round(row["orders"], 2), round(row["recency_days"], 2), row["median_recency_days"]) == (63.12, 22.83, 7)
+    assert row["most_items"] < 200  # with fuel counted in thousandths of a gallon it would be thousands
+    assert run.read(RUNS).first()["rows_read"] == 1_469_307 + 92_331 + 801
+
+
+def test_a_catalog_schema_is_a_warehouse_too(jvm: SparkSession, tmp_path: Path) -> None:
+    source = tmp_path / "c.csv"
+    source.write_text("id;spend\n" + "".join(f"{n};{n % 3 * 100 + n % 7}\n" for n in range(90)))
+    config = tmp_path / "c.yaml"
+    config.write_text(f"""
+warehouse: {{schema: spark_catalog.segments_test, models: {tmp_path}/models}}
+sources:
+  customers: {{format: csv, path: {source}, delimiter: ";", customer_id: id, attributes: {{spend: {{from: spend, type: number}}}}}}
+features: {{use: {{spend: {{}}}}}}
+clustering: {{k_min: 2, k_max: 4, seeds: [1]}}
+""")
+
+    run = run_all(jvm, str(config))
+
+    assert jvm.table("spark_catalog.segments_test.current_segments").count() == run.read(RUNS).first()["k"] == 3
+    assert jvm.table("spark_catalog.segments_test.current_assignments").count() == 90
+
+
+def test_stages_one_by_one_equal_one_run(jvm: SparkSession, tmp_path: Path) -> None:
+    config = write_small(tmp_path)
+    run = run_all(jvm, config, "whole")
+    for stage in STAGES:
+        run_all(jvm, config, "parts", (stage,))
+
+    both = jvm.read.format("delta").load(f"{run.lake.path}/assignments")
+    whole, parts = (both.where(F.col("run_id") == name).drop("run_id") for name in ("whole", "parts"))
+    assert whole.exceptAll(parts).isEmpty()
+    assert whole.count() == parts.count() == 60
+    runs = {row["run_id"]: row["published_seq"] for row in jvm.read.format("delta").load(f"{run.lake.path}/runs").collect()}
+    assert runs == {"whole": 1, "parts": 2}
+
+
+def test_a_run_that_fails_leaves_the_published_one_current(jvm: SparkSession, tmp_path: Path) -> None:
+    config = write_small(tmp_path)
+    run = run_all(jvm, config, "good")
+    (tmp_path / "t.csv").write_text("who;when;paid\n")
+
+    with pytest.raises(QualityError, match="expected at least one row, found 0 rows"):
+        run_all(jvm, config, "bad")
+
+    current = jvm.read.format("delta").load(f"{run.lake.path}/current_segments")
+    assert {row["run_id"] for row in current.collect()} == {"good"}
+
+
+def test_customers_without_orders_are_set_aside_or_kept(jvm: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("id,age\n1,30\n2,40\nx,50\n")
+    customers = "  customers: {format: csv, path: %s/c.csv, customer_id: id, attributes: {age: {from: age, type: number}}}\n"
+    text = Path(write_small(tmp_path)).read_text().replace("features:", customers % tmp_path + "features:")
+    counts = {}
+    for policy in ("exclude", "include"):
+        (tmp_path / f"{policy}.yaml").write_text(text.replace("features:", f"features:\n  customers_without_orders: {policy}"))
+        run = run_all(jvm, str(tmp_path / f"{policy}.yaml"), policy)
+        row = run.read(RUNS).first()
+        counts[policy] = (row["customers"], row["rows_set_aside"])
+
+    assert counts == {"exclude": (60, 1), "include": (61, 0)}
+
+
+def write_small(tmp_path: Path) -> str:
+    """Transactions with amounts alone, `;` between fields, decimal commas, German dates."""
+    lines = [f"{c};{d:02d}.{1 + c % 6:02d}.2024;{1 + 40 * (c % 3)},{d:02d}" for c in range(60) for d in range(1, 3 + c % 4)]
+    (tmp_path / "t.csv").write_text("who;when;paid\n" + "\n".join(lines) + "\n")
+    config = tmp_path / "small.yaml"
+    config.write_text(f"""
+as_of: {datetime(2024, 7, 1):%Y-%m-%d}
+warehouse: {{path: {tmp_path}/w}}
+sources:
+  transactions:
+    format: csv
+    path: {tmp_path}/t.csv
+    delimiter: ";"
+    decimal_comma: true
+    columns: {{customer_id: who, ordered_at: {{from: when, format: dd.MM.yyyy}}, amount: paid}}
+features:
+  use: {{recency_days: {{}}, monetary_total: {{log: true}}}}
+clustering: {{k_min: 2, k_max: 4, seeds: [1]}}
+""")
+    return str(config)

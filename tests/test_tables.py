@@ -1,0 +1,35 @@
+"""Every table is one that a BI tool can read."""
+
+import re
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import types as T
+
+from segmentation import tables
+from segmentation.tables import SEGMENTS, Table, conform
+
+ALL = [value for value in vars(tables).values() if isinstance(value, Table)] + list(tables.CURRENT.values())
+
+
+@pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
+def test_columns_are_scalar_commented_and_plainly_named(table: Table) -> None:
+    scalars = (T.StringType, T.NumericType, T.BooleanType, T.DateType, T.TimestampType)
+
+    for field in table.columns:
+        assert isinstance(field.dataType, scalars), field
+        assert field.metadata.get("comment"), field
+        assert re.fullmatch(r"[a-z][a-z0-9_]{0,62}", field.name), field
+    assert set(table.key) <= {field.name for field in table.columns}
+
+
+def test_conform_refuses_a_missing_column_instead_of_filling_it(spark: SparkSession) -> None:
+    with pytest.raises(ValueError, match="revenue_share"):
+        conform(spark.createDataFrame([], T.StructType(list(SEGMENTS.columns[:-2]))), SEGMENTS)
+
+
+def test_conform_refuses_another_type(spark: SparkSession) -> None:
+    fields = [T.StructField(f.name, T.StringType()) for f in SEGMENTS.columns]
+
+    with pytest.raises(ValueError, match="customers is string, not bigint"):
+        conform(spark.createDataFrame([], T.StructType(fields)), SEGMENTS)
