@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlparse
 
 from pyspark.sql import SparkSession
 
@@ -51,8 +53,13 @@ def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
 def open_lake(spark: SparkSession, config: Config) -> Lake:
     """Return the warehouse of a configuration."""
     warehouse = config.warehouse
-    path = warehouse.path.rstrip("/") if warehouse.path else None
-    return Lake(spark, path, warehouse.catalog_schema, (warehouse.models or f"{path}/models").rstrip("/"))
+    path = _absolute(warehouse.path) if warehouse.path else None
+    return Lake(spark, path, warehouse.catalog_schema, _absolute(warehouse.models or f"{path}/models"))
+
+
+def _absolute(path: str) -> str:
+    """Return a path that means the same to every reader; a URI stays as it is."""
+    return (path if urlparse(path).scheme else str(Path(path).absolute())).rstrip("/")
 
 
 def check_run_id(request: Request) -> str:

@@ -36,7 +36,7 @@ def whole(sample: tuple[Path, Path], run_command: Runner, tmp_path_factory: pyte
     done = run_command("segmentation", "run", *arguments, "--warehouse", "w", cwd=folder, SPARK_MASTER="local[1]")
     assert done.returncode == 0, done.stderr
     assert "WARN" not in done.stderr
-    assert "Delta tables: w" in done.stdout
+    assert f"Delta tables: {folder}/w" in done.stdout
     return folder / "w"
 
 

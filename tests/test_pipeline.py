@@ -207,7 +207,8 @@ def test_a_catalog_schema_is_a_warehouse_too(jvm: SparkSession, tmp_path: Path) 
     config.write_text(f"""
 warehouse: {{schema: spark_catalog.segments_test, models: {tmp_path}/models}}
 sources:
-  customers: {{format: csv, path: {source}, delimiter: ";", customer_id: id, attributes: {{spend: {{from: spend, type: number}}}}}}
+  customers:
+    {{format: csv, path: {source}, delimiter: ";", customer_id: id, attributes: {{spend: {{from: spend, type: number}}}}}}
 features: {{use: {{spend: {{}}}}}}
 clustering: {{k_min: 2, k_max: 4, seeds: [1]}}
 """)

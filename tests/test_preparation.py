@@ -83,7 +83,7 @@ def test_constant_and_empty_columns_are_named_and_left_out(spark: SparkSession) 
 
 
 def test_nothing_left_to_cluster_on_is_one_line(spark: SparkSession) -> None:
-    with pytest.raises(ModelError, match="a feature that differs between customers, found constant: the same value 7.0"):
+    with pytest.raises(ModelError, match=r"a feature that differs between customers, found constant: the same value 7\.0"):
         fit(features(spark), Ingredient("constant", "number"))
 
 
