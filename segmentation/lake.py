@@ -175,11 +175,7 @@ class Lake:
                     found=f"{field.dataType.simpleString()}; choose another warehouse or another name",
                 )
         if new:
-            target = self.place(table) if self.catalog_schema else f"delta.`{self.place(table)}`"
-            columns = ", ".join(
-                f"`{field.name}` {field.dataType.simpleString()} COMMENT '{_quoted(field.metadata['comment'])}'" for field in new
-            )
-            self.spark.sql(f"ALTER TABLE {target} ADD COLUMNS ({columns})")
+            self.spark.sql(f"ALTER TABLE {self._identifier(table)} ADD COLUMNS ({', '.join(map(_column_sql, new))})")
         own = {field.name for field in table.columns}
         absent = {name: F.lit(None).cast(field.dataType) for name, field in stored.items() if name not in own}
         order = [*stored, *(field.name for field in new)]
