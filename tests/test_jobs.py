@@ -45,8 +45,10 @@ def test_files_cores_and_spark_submit_change_no_assignment(
 ) -> None:
     arguments = ["--config", CONFIG, "--as-of", "2011-01-20", "--input", f"transactions={sample[1]}", "--run-id", "b"]
     job = str(ROOT / "jobs/segment_customers.py")
+    small = ["--master", "local[2]", "--conf", "spark.sql.shuffle.partitions=4"]
+    small += ["--conf", "spark.databricks.delta.snapshotPartitions=2"]
 
-    done = run_command("spark-submit", "--master", "local[2]", job, *arguments, "--warehouse", str(tmp_path / "w"), cwd=tmp_path)
+    done = run_command("spark-submit", *small, job, *arguments, "--warehouse", str(tmp_path / "w"), cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr[-3000:]
     one, seven = (
