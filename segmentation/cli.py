@@ -13,7 +13,7 @@ from rich.table import Table as Grid
 from segmentation import __version__
 from segmentation.config import SOURCE_NAMES, load_config
 from segmentation.errors import ConfigError, SegmentationError
-from segmentation.pipeline import STAGES, Request, check_run_id, execute
+from segmentation.pipeline import STAGES, execute, make_request
 from segmentation.progress import Progress
 from segmentation.session import open_session
 from segmentation.stages.run import Run
@@ -83,8 +83,7 @@ def _run(options: argparse.Namespace) -> None:
         warehouse=options.warehouse,
         k=options.k,
     )
-    request = Request(config, options.run_id, _COMMANDS[options.command])
-    request = Request(config, check_run_id(request), request.stages)
+    request = make_request(config, options.run_id, _COMMANDS[options.command])
     progress = Progress()
     with progress.stage("start Spark"):
         spark, is_own = open_session(verbose=options.verbose)

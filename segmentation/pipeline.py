@@ -30,7 +30,7 @@ class Request:
     """What the command line asks for."""
 
     config: Config
-    run_id: str | None
+    run_id: str
     stages: tuple[str, ...]
 
 
@@ -38,7 +38,7 @@ def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
     """Run the stages asked for, in one session, and return what is known of the run."""
     config = request.config
     run = Run(
-        run_id=check_run_id(request),
+        run_id=request.run_id,
         config=config,
         lake=open_lake(spark, config),
         started_at=datetime.now(UTC),
@@ -62,18 +62,18 @@ def _absolute(path: str) -> str:
     return (path if urlparse(path).scheme else str(Path(path).absolute())).rstrip("/")
 
 
-def check_run_id(request: Request) -> str:
-    """Return the run id asked for, or a new one where the run begins.
+def make_request(config: Config, run_id: str | None, stages: tuple[str, ...]) -> Request:
+    """Return a request with the run id asked for, or with a new one where the run begins.
 
     Raises
     ------
     PublishError
         If a later stage has no run to go on with, or the id has other characters than a file name allows.
     """
-    if request.run_id is None:
-        if "ingest" not in request.stages:
+    if run_id is None:
+        if "ingest" not in stages:
             raise PublishError("--run-id", expected="the run that ingest began", found="none")
-        return f"{datetime.now(UTC):%Y%m%dT%H%M%S}Z-{request.config.fingerprint()[:6]}"
-    if not RUN_ID_PATTERN.fullmatch(request.run_id):
-        raise PublishError("--run-id", expected="letters, digits and ._:+-, at most 100", found=repr(request.run_id))
-    return request.run_id
+        run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}Z-{config.fingerprint()[:6]}"
+    if not RUN_ID_PATTERN.fullmatch(run_id):
+        raise PublishError("--run-id", expected="letters, digits and ._:+-, at most 100", found=repr(run_id))
+    return Request(config, run_id, stages)
