@@ -1,23 +1,34 @@
-"""How good are these centres: sizes, WSSSE, silhouette. Floor 2."""
+"""How good are the centres of every K: sizes, WSSSE, silhouette, Calinski-Harabasz, Davies-Bouldin. Floor 2; feeds ``grid``."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
-from pyspark.ml.clustering import KMeansModel
-from pyspark.ml.evaluation import ClusteringEvaluator
-from pyspark.ml.stat import Summarizer
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+
+from segmentation.blocks import Array, Points
+from segmentation.kernels import Tally, judge, read_tallies, stack_centers, tally
+
+_SAMPLING_RISK = 0.01
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Measures of one set of centres; ``sizes`` are customers per centre, ``wssse`` is in scaled units squared."""
+    """Measures of one set of centres.
 
-    sizes: tuple[int, ...]
+    ``sizes`` are customers per centre; ``wssse`` is in scaled units squared; ``silhouettes`` are the members' mean per
+    centre, NaN without members. ``silhouette``, ``davies_bouldin`` and ``calinski_harabasz`` are None with one cluster,
+    the last also where each customer is a cluster. ``silhouette_error`` is nought where every customer was looked at.
+    """
+
+    sizes: tuple[float, ...]
     wssse: float
     silhouette: float | None
+    silhouettes: tuple[float, ...]
+    silhouette_error: float
+    calinski_harabasz: float | None
+    davies_bouldin: float | None
 
     @property
     def effective_k(self) -> int:
@@ -31,23 +42,83 @@ class Evaluation:
     def largest_share(self) -> float:
         return max(self.sizes) / sum(self.sizes)
 
+    @property
+    def weakest_silhouette(self) -> float | None:
+        return None if self.silhouette is None else min(one for one in self.silhouettes if not math.isnan(one))
 
-def evaluate_model(model: KMeansModel, prepared: DataFrame) -> Evaluation:
-    """Evaluate the centres of ``model`` on ``prepared`` (column ``features``).
 
-    WSSSE follows from each cluster's count, sum and squared norm, so that one aggregation gives it for the returned
-    centres: sum of |x|^2 - 2 c.x + |c|^2. Silhouette is Spark's, squared Euclidean; None with one cluster.
+def tally_grid(points: Points, centers: Mapping[int, Array]) -> dict[int, Tally]:
+    """Return what the members of each centre add up to, for every K, in one sweep."""
+    stack = stack_centers(centers)
+    return read_tallies(stack, points.total(partial(tally, stack=stack)))
+
+
+def evaluate_grid(
+    points: Points, centers: Mapping[int, Array], tallies: Mapping[int, Tally], *, coreset_rows: int | None = None
+) -> dict[int, Evaluation]:
+    """Evaluate the centres of every K in one sweep over ``points``.
+
+    Silhouette is that of Spark's ``ClusteringEvaluator`` (squared Euclidean), Calinski-Harabasz and Davies-Bouldin
+    those of scikit-learn, of the labels that the centres give.
+
+    Parameters
+    ----------
+    centers : by K, shape (k, dimensions), scaled units
+    tallies : by K
+        ``tally_grid`` of the whole table.
+    coreset_rows : int or None
+        The size asked of the coreset that ``points`` is: silhouette and Davies-Bouldin are then unbiased estimates, the
+        former with a bound of its error. None where ``points`` is the whole table.
     """
-    labelled = model.transform(prepared).select("features", "prediction")
-    summary = Summarizer.metrics("count", "sum", "normL2").summary(F.col("features"))
-    rows = labelled.groupBy("prediction").agg(summary.alias("s")).select("prediction", "s.*").collect()
-    centers = model.clusterCenters()
-    sizes = [0] * len(centers)
-    wssse = 0.0
-    for row in sorted(rows, key=lambda row: row["prediction"]):
-        center: npt.NDArray[np.float64] = np.asarray(centers[row["prediction"]])
-        sizes[row["prediction"]] = int(row["count"])
-        squares = float(np.sum(row["normL2"].toArray() ** 2))
-        wssse += squares - 2 * float(center @ row["sum"].toArray()) + row["count"] * float(center @ center)
-    silhouette = ClusteringEvaluator().evaluate(labelled) if len(rows) > 1 else None
-    return Evaluation(tuple(sizes), max(wssse, 0.0), silhouette)
+    stack = stack_centers(centers)
+    judged = stack.split(points.total(partial(judge, stack=stack, tallies=tallies)))
+    error = 0.0 if coreset_rows is None else sampling_error(coreset_rows, len(centers))
+    return {k: _evaluate(centers[k], tallies[k], judged[k], error) for k in centers}
+
+
+def sampling_error(coreset_rows: int, grid_size: int) -> float:
+    """Return how far the silhouettes of a grid may be off on a coreset, all K together, with a probability of 99 %.
+
+    Bernstein's inequality for rows kept independently with a probability of at least coreset_rows / 2n: each adds at
+    most 2 / coreset_rows, and all together a variance of at most that (Boucheron, Lugosi, Massart 2013, section 2.8).
+    """
+    surprise, most = math.log(2 * grid_size / _SAMPLING_RISK), 2 / coreset_rows
+    return most * surprise / 3 + math.sqrt((most * surprise / 3) ** 2 + 2 * most * surprise)
+
+
+def _evaluate(centers: Array, found: Tally, judged: Array, error: float) -> Evaluation:
+    """Put together one K; ``judged`` has the sums of silhouette and of distance over each centre's members."""
+    present = found.counts > 0
+    customers = float(found.counts.sum())
+    several = int(present.sum()) > 1
+    members = np.where(present, found.counts, np.nan)
+    means = found.means(otherwise=centers)[present]
+    return Evaluation(
+        sizes=tuple(found.counts.tolist()),
+        wssse=found.wssse(centers),
+        silhouette=float(judged[:, 0].sum()) / customers if several else None,
+        silhouettes=tuple((judged[:, 0] / members).tolist()),
+        silhouette_error=error,
+        calinski_harabasz=_calinski_harabasz(found, means, customers) if several else None,
+        davies_bouldin=_davies_bouldin(means, (judged[:, 1] / members)[present]) if several else None,
+    )
+
+
+def _calinski_harabasz(found: Tally, means: Array, customers: float) -> float | None:
+    counts = found.counts[found.counts > 0]
+    within = float((found.variances() * found.counts).sum())
+    center = (counts @ means) / customers
+    between = float(counts @ ((means - center) ** 2).sum(1))
+    if customers <= len(counts):
+        return None
+    # scikit-learn's value where every cluster is a point.
+    return 1.0 if within == 0 else between * (customers - len(counts)) / (within * (len(counts) - 1))
+
+
+def _davies_bouldin(means: Array, distances: Array) -> float:
+    apart = np.sqrt(((means[:, None, :] - means[None, :, :]) ** 2).sum(2))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratios = (distances[:, None] + distances[None, :]) / apart
+    np.fill_diagonal(ratios, 0.0)
+    # Means on one place are no two clusters; scikit-learn leaves such a pair out too.
+    return float(np.where(np.isfinite(ratios), ratios, 0.0).max(1).mean())

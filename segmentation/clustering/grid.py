@@ -15,7 +15,7 @@ class Fit:
     """The best restart of one K.
 
     ``centers`` has shape (effective_k, dimensions), scaled units; fewer rows than ``k`` where the customers have
-    fewer distinct points.
+    fewer distinct points. ``gain`` is the share of WSSSE that one more iteration would at least save, None unmeasured.
     """
 
     k: int
@@ -23,6 +23,7 @@ class Fit:
     centers: Centers
     iterations: int
     converged: bool
+    gain: float | None = None
 
 
 def count_partitions(customers: int) -> int:
