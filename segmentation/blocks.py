@@ -12,9 +12,11 @@ import pyarrow as pa
 from pyspark import cloudpickle
 from pyspark.ml.functions import vector_to_array
 from pyspark.ml.linalg import VectorUDT
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
+
+from segmentation.errors import SegmentationError
 
 Array = npt.NDArray[np.float64]
 Item = TypeVar("Item")
@@ -22,10 +24,12 @@ Result = TypeVar("Result")
 Precision = Literal["float32", "float64"]
 # Distances of one matrix product: a few MB, so that they stay near the core.
 _PRODUCT = 500_000
+# What one task takes whole, in float64: 400,000 customers with ten features.
+ONE_TASK_BYTES = 32 * 2**20
 _PACKED = "hashes binary, points binary, weights binary"
 
 # Executors need numpy and pyarrow; the kernels travel with the job, so that the package need not be installed there.
-cloudpickle.register_pickle_by_value(sys.modules[__package__ or "segmentation"])
+cloudpickle.register_pickle_by_value(sys.modules[__package__ or "segmentation"])  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,11 @@ Kernel = Callable[[Iterable[Block]], Array]
 class Points(Protocol):
     """A table of points that kernels run over; what a kernel returns of each part is added up."""
 
-    dimensions: int
-
     def total(self, kernel: Kernel) -> Array:
         """Return the sum of ``kernel`` over all parts of the table."""
+
+    def gather(self, choose: Callable[[Block], Block]) -> Block:
+        """Return the chosen rows of all parts, by hash, in this process."""
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """Return ``work`` of each item, in order, wherever there is room for it."""
@@ -74,12 +79,11 @@ class ArrayPoints:
 
     block: Block
 
-    @property
-    def dimensions(self) -> int:
-        return int(self.block.points.shape[1])
-
     def total(self, kernel: Kernel) -> Array:
         return kernel([self.block])
+
+    def gather(self, choose: Callable[[Block], Block]) -> Block:
+        return choose(self.block)
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         return [work(item) for item in items]
@@ -94,15 +98,12 @@ class PackedPoints:
     dtype: str
 
     def total(self, kernel: Kernel) -> Array:
-        parts = [pickle.loads(row["part"]) for row in self._run(lambda blocks: cloudpickle.dumps(kernel(blocks)))]
+        parts = [pickle.loads(row["part"]) for row in self._run(lambda blocks: _dumps(kernel(blocks)))]
         return np.asarray(sum(parts))
 
     def gather(self, choose: Callable[[Block], Block]) -> Block:
-        """Return the chosen rows of every block, by hash, in this process."""
-        dimensions, dtype = self.dimensions, self.dtype
-        rows = self._run(lambda blocks: cloudpickle.dumps([choose(block) for block in blocks]))
-        chosen = [block for row in rows for block in pickle.loads(row["part"])]
-        return join(chosen or [_unpack_empty(dimensions, dtype)])
+        rows = self._run(lambda blocks: _dumps([choose(block) for block in blocks]))
+        return join([block for row in rows for block in pickle.loads(row["part"])])
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         spark, every = self.packed.sparkSession, list(items)
@@ -110,7 +111,7 @@ class PackedPoints:
         def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
                 for index in batch.column(0).to_pylist():
-                    yield pa.RecordBatch.from_pydict({"id": [index], "part": [cloudpickle.dumps(work(every[index]))]})
+                    yield pa.RecordBatch.from_pydict({"id": [index], "part": [_dumps(work(every[index]))]})
 
         parts = spark.range(0, len(every), 1, len(every)).mapInArrow(run, "id long, part binary").collect()
         return [pickle.loads(row["part"]) for row in sorted(parts, key=lambda row: row["id"])]
@@ -160,21 +161,56 @@ def pack(points: DataFrame, *, seed: int, precision: Precision, weight: str | No
     return points.select(columns).mapInArrow(run, _PACKED)
 
 
-def pack_and_keep(points: DataFrame, *, dimensions: int, seed: int, precision: Precision, weight: str | None = None) -> PackedPoints:
-    """Return the points packed, to be kept in memory and on disk from the first sweep until ``packed.unpersist``."""
-    packed = pack(points, seed=seed, precision=precision, weight=weight).persist(StorageLevel.MEMORY_AND_DISK)
-    return PackedPoints(packed, dimensions, precision)
+def work_on_points(
+    prepared: DataFrame,
+    work: Callable[[Points], Result],
+    *,
+    customers: int,
+    dimensions: int,
+    seed: int,
+    precision: Precision | None = None,
+    one_task_bytes: int = ONE_TASK_BYTES,
+) -> Result:
+    """Return ``work`` of the packed points.
+
+    What fits into one task in float64 is worked on in one task of one Spark job; a larger table is packed once, kept in
+    memory and on disk, and costs a job a sweep.
+
+    Parameters
+    ----------
+    prepared, seed, precision
+        See ``pack``; without ``precision`` one task holds float64, a larger table float32.
+    customers, dimensions : rows of ``prepared`` and length of ``features``
+    one_task_bytes : packed bytes up to which one task takes all
+
+    Raises
+    ------
+    SegmentationError
+        What ``work`` raises, wherever it ran.
+    """
+    if customers * dimensions * np.dtype(np.float64).itemsize <= one_task_bytes:
+        packed = pack(prepared, seed=seed, precision=precision or "float64")
+        return _work_in_one_task(packed, work, dimensions, precision or "float64")
+    packed = pack(prepared, seed=seed, precision=precision or "float32").persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        return work(PackedPoints(packed, dimensions, precision or "float32"))
+    finally:
+        packed.unpersist()
 
 
-def run_in_one_task(packed: DataFrame, work: Callable[[ArrayPoints], Result], *, dimensions: int, precision: Precision) -> Result:
-    """Return ``work`` of all points, by hash, run in one task of one Spark job."""
-
+def _work_in_one_task(packed: DataFrame, work: Callable[[Points], Result], dimensions: int, dtype: Precision) -> Result:
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        block = join([*_unpack(batches, dimensions, precision)] or [_unpack_empty(dimensions, precision)])
-        yield pa.RecordBatch.from_pydict({"part": [cloudpickle.dumps(work(ArrayPoints(block)))]})
+        try:
+            answer: Any = work(ArrayPoints(join([*_unpack(batches, dimensions, dtype)])))
+        except SegmentationError as error:
+            answer = error
+        yield pa.RecordBatch.from_pydict({"part": [_dumps(answer)]})
 
     (row,) = packed.coalesce(1).mapInArrow(run, "part binary").collect()
-    result: Result = pickle.loads(row["part"])
+    answer = pickle.loads(row["part"])
+    if isinstance(answer, SegmentationError):
+        raise answer
+    result: Result = answer
     return result
 
 
@@ -205,5 +241,7 @@ def _unpack(batches: Iterator[pa.RecordBatch], dimensions: int, dtype: str) -> I
             )
 
 
-def _unpack_empty(dimensions: int, dtype: str) -> Block:
-    return Block(np.empty(0, np.uint64), np.empty((0, dimensions), dtype), None)
+def _dumps(value: Any) -> bytes:
+    """Pickle what may be of a class that came along with the job."""
+    dumped: bytes = cloudpickle.dumps(value)  # type: ignore[no-untyped-call]
+    return dumped

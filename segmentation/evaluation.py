@@ -53,6 +53,11 @@ def tally_grid(points: Points, centers: Mapping[int, Array]) -> dict[int, Tally]
     return read_tallies(stack, points.total(partial(tally, stack=stack)))
 
 
+def measure_grid(points: Points, centers: Mapping[int, Array]) -> dict[int, Evaluation]:
+    """Evaluate the centres of every K, wherever they came from, in two sweeps."""
+    return evaluate_grid(points, centers, tally_grid(points, centers))
+
+
 def evaluate_grid(
     points: Points, centers: Mapping[int, Array], tallies: Mapping[int, Tally], *, coreset_rows: int | None = None
 ) -> dict[int, Evaluation]:

@@ -38,8 +38,10 @@ class Tally:
 
     def means(self, otherwise: Array) -> Array:
         """Return the members' means; the row of ``otherwise`` where a centre has none, as MLlib keeps it."""
-        empty = self.counts[:, None] == 0
-        return np.where(empty, otherwise, self.sums / np.where(empty, 1.0, self.counts[:, None]))
+        means = otherwise.copy()
+        present = self.counts > 0
+        means[present] = self.sums[present] / self.counts[present, None]
+        return means
 
     def wssse(self, centers: Array) -> float:
         """Return the sum of squared distances to ``centers``."""

@@ -88,7 +88,7 @@ class Lake:
     def replace_all(self, frame: DataFrame, table: Table) -> None:
         """Replace a whole table by ``frame``, in one commit."""
         self.create(table, partitioned=False)
-        writer = conform(frame, table).write.format("delta").mode("overwrite")
+        writer = self._widen(table, frame).write.format("delta").mode("overwrite")
         writer.save(self.place(table)) if self.path else writer.saveAsTable(self.place(table))
 
     def version(self, table: Table) -> int:

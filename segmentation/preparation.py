@@ -85,6 +85,11 @@ class Prepared:
     coordinates: tuple[Coordinate, ...]
     pca_components: int | None = field(default=None)
 
+    @property
+    def dimensions(self) -> int:
+        """Length of the clustered vector."""
+        return self.pca_components or len(self.coordinates)
+
 
 def plan_preparation(
     features: DataFrame, ingredients: Sequence[Ingredient], *, scaler: Scaler, pca_components: int | None

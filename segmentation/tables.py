@@ -130,6 +130,12 @@ GRID = Table(
         column("is_eligible", BOOLEAN, "whether K passes every gate", required=True),
         column("is_chosen", BOOLEAN, "whether the run uses this K", required=True),
         column("verdict", STRING, "why K was chosen, passed over or ruled out", required=True),
+        column("solver", STRING, "mllib or fused"),
+        column("weakest_silhouette", DOUBLE, "mean silhouette of the segment with the smallest; null when undefined"),
+        column("silhouette_error", DOUBLE, "bound of the silhouette's error at 99 %; 0 where every customer was looked at"),
+        column("calinski_harabasz", DOUBLE, "Calinski-Harabasz index, more is better; null when undefined"),
+        column("davies_bouldin", DOUBLE, "Davies-Bouldin index, less is better; null when undefined"),
+        column("last_gain", DOUBLE, "fused: share of WSSSE that one more iteration would at least save; else null"),
     ),
 )
 
@@ -159,6 +165,9 @@ ASSIGNMENTS = Table(
         column("distance", DOUBLE, "Euclidean distance to the own centroid, scaled units", required=True),
         column("runner_up_segment_id", INT, "segment of the second nearest centroid"),
         column("margin", DOUBLE, "distance to the runner-up's centroid minus distance, scaled units; 0 is a tie"),
+        column(
+            "silhouette", DOUBLE, "how much nearer to the own segment's customers than to the next's, -1 to 1; squared Euclidean"
+        ),
     ),
 )
 

@@ -1,17 +1,18 @@
 """Centres become a genuine ``KMeansModel``; segments get their canonical order. Floor 2."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from pyspark.ml.clustering import KMeansModel
 from pyspark.mllib.common import _py2java
 from pyspark.mllib.linalg import Vectors
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from segmentation.clustering.grid import Centers
 
 
-def order_centers(centers: Centers, sizes: Sequence[int], *, by: int | None) -> Centers:
+def order_centers(centers: Centers, sizes: Sequence[float], *, by: int | None) -> Centers:
     """Return the centres in canonical order, whatever order a solver found them in.
 
     Parameters
@@ -35,15 +36,16 @@ def order_centers(centers: Centers, sizes: Sequence[int], *, by: int | None) -> 
     return centers[sorted(range(len(centers)), key=rank)]
 
 
-def build_model(spark: SparkSession, centers: Centers, *, max_iterations: int, tolerance: float, seed: int) -> KMeansModel:
+def build_model(
+    spark: SparkSession, centers: Centers, *, max_iterations: int, seed: int, tolerance: float | None = None
+) -> KMeansModel:
     """Return a ``pyspark.ml`` model that predicts the row of ``centers`` nearest to ``features``.
 
     The constructors are Spark's own and public in its bytecode; Spark has no public way to a model from centres
-    (SPARK-17784).
+    (SPARK-17784). ``tolerance`` is MLlib's; None leaves its default.
     """
     context = spark.sparkContext
-    jvm = context._jvm
-    assert jvm is not None  # a session has one
+    jvm: Any = context._jvm
     vectors = _py2java(context, [Vectors.dense(center) for center in centers.tolist()])
     old = jvm.org.apache.spark.mllib.clustering.KMeansModel(vectors)
     uid = f"KMeans_segmentation_{len(centers)}"
@@ -54,9 +56,21 @@ def build_model(spark: SparkSession, centers: Centers, *, max_iterations: int, t
         featuresCol="features",
         predictionCol="prediction",
         maxIter=max_iterations,
-        tol=tolerance,
         seed=seed,
         distanceMeasure="euclidean",
+        **({} if tolerance is None else {"tol": tolerance}),
     )
     model._transfer_params_to_java()
+    return model
+
+
+def summarize_model(model: KMeansModel, prepared: DataFrame, *, iterations: int, wssse: float) -> KMeansModel:
+    """Give ``model`` Spark's own summary of ``prepared``, whose training cost is the WSSSE of these very centres."""
+    jvm: Any = prepared.sparkSession.sparkContext._jvm
+    predictions = model.transform(prepared)
+    summary = jvm.org.apache.spark.ml.clustering.KMeansSummary(
+        predictions._jdf, "prediction", "features", len(model.clusterCenters()), iterations, wssse
+    )
+    java_model: Any = model._java_obj
+    java_model.setSummary(jvm.scala.Some(summary))
     return model

@@ -5,23 +5,32 @@ mean, so that the few customers with large values are in it. Seeding is greedy k
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from segmentation.blocks import Array, ArrayPoints, Block, Points
 from segmentation.clustering.lloyd import Descent, descend
-from segmentation.kernels import read_tallies, stack_centers, tally
 
 CORESET_ROWS = 100_000
 # Starts are compared on this many rows of the coreset; what they find is then refined on all of it.
-_TRIAL_ROWS = 10_000
+_TRIAL_ROWS = 20_000
+_FINALISTS = 5
 _TRIAL_GAIN = 1e-4
-_REFINE_GAIN = 1e-6
-_STARTS_PER_SEED = 4
+_REFINE_GAIN = 3e-6
+_STARTS_PER_SEED = 3
 
 
-def choose_coreset(block: Block, moments: Array, *, rows: int) -> Block:
+@dataclass(frozen=True)
+class Trial:
+    """Where a start of one K led on the trial rows."""
+
+    seed: int
+    descent: Descent
+
+
+def choose_coreset(block: Block, *, moments: Array, rows: int) -> Block:
     """Return the rows of ``block`` that belong to a coreset of about ``rows``, each with its weight.
 
     A row is kept with probability p = min(1, rows (1/2n + |x - mean|^2 / 2 sum |x - mean|^2)), decided by its hash, and
@@ -65,17 +74,14 @@ def seed_grid(
         Fewer rows than K where the coreset has fewer distinct points.
     """
     trial = ArrayPoints(_head(coreset, _TRIAL_ROWS))
-    widest = [*k_values, *({k + 1 for k in k_values} - set(k_values))]
+    widest = sorted({*k_values, *(k + 1 for k in k_values)})
     starts = [(seed, start) for seed in seeds for start in range(_STARTS_PER_SEED)]
-    tried = points.each(partial(_try_start, trial, sorted(widest), max_iterations), starts)
-    best = {
-        k: min(((found[k], seed) for (seed, _), found in zip(starts, tried, strict=True)), key=lambda one: one[0].wssse)
-        for k in sorted(widest)
-    }
-    (chained,) = points.each(partial(_chain, trial, max_iterations), [best])
+    tried = points.each(partial(_try_start, trial, widest, max_iterations), starts)
+    fits = {k: [Trial(seed, found[k]) for (seed, _), found in zip(starts, tried, strict=True)] for k in widest}
+    (chained,) = points.each(partial(_chain, trial, max_iterations), [fits])
     whole = ArrayPoints(coreset)
-    refined = points.each(partial(_refine, whole, max_iterations), [(k, chained[k][0].centers) for k in k_values])
-    return {k: (chained[k][1], centers) for k, centers in zip(k_values, refined, strict=True)}
+    refined = points.each(partial(_refine, whole, max_iterations), [(k, _best(chained[k])) for k in k_values])
+    return dict(zip(k_values, refined, strict=True))
 
 
 def spread_centers(block: Block, k: int, rng: np.random.Generator) -> Array:
@@ -103,27 +109,30 @@ def _try_start(trial: ArrayPoints, k_values: list[int], max_iterations: int, sta
     return descend(trial, starts, max_iterations=max_iterations, min_gain=_TRIAL_GAIN)
 
 
-def _chain(
-    trial: ArrayPoints, max_iterations: int, best: dict[int, tuple[Descent, int]]
-) -> dict[int, tuple[Descent, int]]:
+def _chain(trial: ArrayPoints, max_iterations: int, fits: dict[int, list[Trial]]) -> dict[int, list[Trial]]:
     """Let each K try its neighbours' fits, upwards by a split and then downwards by a merge."""
-    found = dict(best)
+    found = {k: list(some) for k, some in fits.items()}
 
     def try_from(k: int, centers: Array, seed: int) -> None:
         if len(centers) == k:
-            rival = descend(trial, {k: centers}, max_iterations=max_iterations, min_gain=_TRIAL_GAIN)[k]
-            if rival.wssse < found[k][0].wssse:
-                found[k] = rival, seed
+            descent = descend(trial, {k: centers}, max_iterations=max_iterations, min_gain=_TRIAL_GAIN)[k]
+            found[k].append(Trial(seed, descent))
 
     for k in sorted(found):
         if k - 1 in found:
-            one, seed = found[k - 1]
-            try_from(k, _split_worst(trial, one, seed), seed)
+            one = _best(found[k - 1])[0]
+            try_from(k, _split_worst(trial, one.descent, one.seed), one.seed)
     for k in sorted(found, reverse=True):
         if k + 1 in found:
-            one, seed = found[k + 1]
-            try_from(k, _dissolve_least(one), seed)
+            one = _best(found[k + 1])[0]
+            try_from(k, _dissolve_least(one.descent), one.seed)
     return found
+
+
+def _best(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the cheapest trials, one of each cost: equal costs are one fit found twice."""
+    distinct = {float(f"{one.descent.wssse:.3g}"): one for one in sorted(trials, key=lambda one: -one.descent.wssse)}
+    return [distinct[cost] for cost in sorted(distinct)][:_FINALISTS]
 
 
 def _split_worst(trial: ArrayPoints, one: Descent, seed: int) -> Array:
@@ -148,9 +157,14 @@ def _dissolve_least(one: Descent) -> Array:
     return np.vstack([np.delete(centers, [one_of, other], axis=0), merged])
 
 
-def _refine(coreset: ArrayPoints, max_iterations: int, item: tuple[int, Array]) -> Array:
-    k, centers = item
-    return descend(coreset, {k: centers}, max_iterations=max_iterations, min_gain=_REFINE_GAIN)[k].centers
+def _refine(coreset: ArrayPoints, max_iterations: int, item: tuple[int, list[Trial]]) -> tuple[int, Array]:
+    """Return (seed, centres) of the finalist that costs least on the whole coreset."""
+    k, finalists = item
+    starts = {place: one.descent.centers for place, one in enumerate(finalists)}
+    settled = descend(coreset, starts, max_iterations=max_iterations, min_gain=_TRIAL_GAIN)
+    best = min(settled, key=lambda place: settled[place].wssse)
+    refined = descend(coreset, {k: settled[best].centers}, max_iterations=max_iterations, min_gain=_REFINE_GAIN)
+    return finalists[best].seed, refined[k].centers
 
 
 def _head(block: Block, rows: int) -> Block:

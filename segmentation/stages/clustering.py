@@ -1,29 +1,33 @@
 """``features`` to ``grid``, ``centroids`` and the model; those to ``assignments``. Floor 3."""
 
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from pyspark.ml import PipelineModel
-from pyspark.ml.clustering import KMeansModel
 from pyspark.ml.stat import Summarizer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
-from segmentation.assignments import build_assignments
-from segmentation.clustering.grid import Centers, Fit, count_partitions, lay_out
+from segmentation.assignments import build_assignments, measure_members
+from segmentation.blocks import work_on_points
+from segmentation.clustering.fused import Settings, Solution, solve_grid
+from segmentation.clustering.grid import Centers, count_partitions, lay_out
 from segmentation.clustering.mllib import fit_kmeans
-from segmentation.clustering.models import build_model, order_centers
+from segmentation.clustering.models import build_model, order_centers, summarize_model
 from segmentation.config import FeatureSpec
 from segmentation.errors import ModelError
-from segmentation.evaluation import Evaluation, evaluate_model
+from segmentation.evaluation import measure_grid
 from segmentation.features import SHARE_PREFIX
-from segmentation.parallel import side_by_side
 from segmentation.preparation import Ingredient, Prepared, fit_preparation, plan_preparation
 from segmentation.selection import Candidate, Choice, choose_k
 from segmentation.stages.run import Run, check_begun
 from segmentation.store import load_model, save_model
 from segmentation.tables import ASSIGNMENTS, CENTROIDS, FEATURES, GRID
+
+# MLlib's grid of seven K and three seeds ends within a minute up to here; see scripts/benchmark/NOTES.md.
+MLLIB_CUSTOMERS = 50_000
 
 
 def fit_grid(run: Run) -> str:
@@ -44,18 +48,19 @@ def fit_grid(run: Run) -> str:
     preparation = fit_preparation(laid_out, plan)
     prepared = preparation.model.transform(laid_out).select("customer_id", "features")
     prepared = prepared.persist(StorageLevel.MEMORY_AND_DISK)
+    solver = choose_solver(config.clustering.solver, customers)
     try:
-        fits, evaluations = _fit(run, prepared, k_values)
-        choice = _choose(run, fits, evaluations)
-        fit = next(one for one in fits if one.k == choice.k)
-        centers, model = _canonical(run, preparation, prepared, fit)
+        solutions = _solve(run, prepared, k_values, solver=solver, customers=customers, dimensions=preparation.dimensions)
+        choice = _choose(run, solutions)
+        chosen = next(one for one in solutions if one[0].k == choice.k)
+        centers, model = _canonical(run, preparation, prepared, chosen)
         coordinates = _centroid_rows(preparation, model, laid_out, centers)
     finally:
         prepared.unpersist()
         laid_out.unpersist()
-    facts = {"run_id": run.run_id, "k": choice.k, "seed": fit.seed, "layout_partitions": partitions}
+    facts = {"run_id": run.run_id, "k": choice.k, "seed": chosen[0].seed, "layout_partitions": partitions}
     save_model(run.lake.spark, model, run.model_path, facts)
-    grid = run.frame(_grid_rows(fits, evaluations, choice), GRID)
+    grid = run.frame(_grid_rows(solutions, choice, solver), GRID)
     centroids = run.frame([{"k": choice.k, **row} for row in coordinates], CENTROIDS)
     run.write((grid, GRID), (centroids, CENTROIDS))
     left_out = "".join(f"; left out {name}: {reason}" for name, reason in plan.dropped.items())
@@ -102,8 +107,27 @@ def _k_values(run: Run, customers: int) -> list[int]:
     return sorted({*range(clustering.k_min, clustering.k_max + 1), *([asked] if asked else [])})
 
 
-def _fit(run: Run, prepared: DataFrame, k_values: list[int]) -> tuple[list[Fit], list[Evaluation]]:
+def choose_solver(asked: Literal["auto", "mllib", "fused"], customers: int) -> Literal["mllib", "fused"]:
+    """Return the solver for so many customers."""
+    if asked == "auto":
+        return "fused" if customers > MLLIB_CUSTOMERS else "mllib"
+    return asked
+
+
+def _solve(
+    run: Run, prepared: DataFrame, k_values: list[int], *, solver: Literal["mllib", "fused"], customers: int, dimensions: int
+) -> list[Solution]:
     clustering = run.config.clustering
+    on_points = partial(work_on_points, prepared, customers=customers, dimensions=dimensions, seed=clustering.seeds[0])
+    if solver == "fused":
+        settings = Settings(
+            k_values=tuple(k_values),
+            seeds=tuple(clustering.seeds),
+            max_iterations=clustering.max_iterations,
+            min_gain=clustering.min_gain,
+            silhouette=clustering.silhouette,
+        )
+        return on_points(partial(solve_grid, settings=settings))
     # Enough to know that K distinct points are there, and which of MLlib's solvers is safe.
     distinct = prepared.select("features").distinct().limit(4 * max(k_values)).count()
     fits = fit_kmeans(
@@ -114,23 +138,15 @@ def _fit(run: Run, prepared: DataFrame, k_values: list[int]) -> tuple[list[Fit],
         tolerance=clustering.tolerance,
         distinct_points=distinct,
     )
-    return fits, side_by_side(
-        prepared.sparkSession, lambda fit: evaluate_model(_model(run, fit.centers, fit.seed), prepared), fits
-    )
+    found = on_points(partial(measure_grid, centers={fit.k: fit.centers for fit in fits}))
+    return [(fit, found[fit.k]) for fit in fits]
 
 
-def _model(run: Run, centers: Centers, seed: int) -> KMeansModel:
-    clustering = run.config.clustering
-    return build_model(
-        run.lake.spark, centers, max_iterations=clustering.max_iterations, tolerance=clustering.tolerance, seed=seed
-    )
-
-
-def _choose(run: Run, fits: list[Fit], evaluations: list[Evaluation]) -> Choice:
+def _choose(run: Run, solutions: list[Solution]) -> Choice:
     clustering = run.config.clustering
     candidates = [
         Candidate(fit.k, found.silhouette, found.smallest_share, found.largest_share, found.effective_k)
-        for fit, found in zip(fits, evaluations, strict=True)
+        for fit, found in solutions
     ]
     effective = max((one.effective_k for one in candidates), default=0)
     wanted = run.config.k or min(one.k for one in candidates)
@@ -143,16 +159,19 @@ def _choose(run: Run, fits: list[Fit], evaluations: list[Evaluation]) -> Choice:
     return choose_k(candidates, min_share=clustering.min_share, max_share=clustering.max_share, asked_k=run.config.k)
 
 
-def _canonical(run: Run, preparation: Prepared, prepared: DataFrame, fit: Fit) -> tuple[Centers, PipelineModel]:
+def _canonical(run: Run, preparation: Prepared, prepared: DataFrame, solution: Solution) -> tuple[Centers, PipelineModel]:
     """Return the centres in canonical order, and the whole model that predicts those numbers."""
+    fit, found = solution
     names = [coordinate.feature for coordinate in preparation.coordinates]
     revenue = run.config.revenue_feature
     by = names.index(revenue) if revenue in names and preparation.pca_components is None else None
-    rows = _model(run, fit.centers, fit.seed).transform(prepared).groupBy("prediction").count().collect()
-    counts = {row["prediction"]: row["count"] for row in rows}
-    sizes = [counts.get(index, 0) for index in range(len(fit.centers))]
-    centers = order_centers(fit.centers, sizes, by=by)
-    return centers, PipelineModel([*preparation.model.stages, _model(run, centers, fit.seed)])
+    centers = order_centers(fit.centers, found.sizes, by=by)
+    clustering = run.config.clustering
+    model = build_model(
+        run.lake.spark, centers, max_iterations=clustering.max_iterations, tolerance=clustering.tolerance, seed=fit.seed
+    )
+    summarize_model(model, prepared, iterations=fit.iterations, wssse=found.wssse)
+    return centers, PipelineModel([*preparation.model.stages, model])
 
 
 def _centroid_rows(preparation: Prepared, model: PipelineModel, features: DataFrame, centers: Centers) -> list[dict[str, Any]]:
@@ -188,7 +207,7 @@ def _centroid(segment: int, feature: str, place: int | None, scaled: float, orig
     }
 
 
-def _grid_rows(fits: list[Fit], evaluations: list[Evaluation], choice: Choice) -> list[dict[str, Any]]:
+def _grid_rows(solutions: list[Solution], choice: Choice, solver: str) -> list[dict[str, Any]]:
     return [
         {
             "k": fit.k,
@@ -203,8 +222,14 @@ def _grid_rows(fits: list[Fit], evaluations: list[Evaluation], choice: Choice) -
             "is_eligible": choice.eligible[fit.k],
             "is_chosen": fit.k == choice.k,
             "verdict": choice.verdicts[fit.k],
+            "solver": solver,
+            "weakest_silhouette": found.weakest_silhouette,
+            "silhouette_error": found.silhouette_error,
+            "calinski_harabasz": found.calinski_harabasz,
+            "davies_bouldin": found.davies_bouldin,
+            "last_gain": fit.gain,
         }
-        for fit, found in zip(fits, evaluations, strict=True)
+        for fit, found in solutions
     ]
 
 
@@ -214,5 +239,6 @@ def assign_customers(run: Run) -> str:
     model = load_model(run.lake.spark, run.model_path)
     labelled = model.transform(run.read(FEATURES)).select("customer_id", "features", "prediction")
     centers = [center.tolist() for center in model.stages[-1].clusterCenters()]  # type: ignore[attr-defined]
-    run.write((build_assignments(labelled, centers, run_id=run.run_id), ASSIGNMENTS))
+    members = measure_members(labelled, len(centers))
+    run.write((build_assignments(labelled, centers, members, run_id=run.run_id), ASSIGNMENTS))
     return f"{len(centers)} segments"
