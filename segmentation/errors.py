@@ -1,5 +1,8 @@
 """What can go wrong through no fault of the program, each with its exit code. Floor 0."""
 
+from functools import partial
+from typing import Any
+
 
 class SegmentationError(Exception):
     """A fault that a user can mend: one line with the place, what was expected and what was found."""
@@ -11,6 +14,10 @@ class SegmentationError(Exception):
         self.expected = expected
         self.found = found
         super().__init__(" ".join(f"{place}: expected {expected}, found {found}".split()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keyword-only arguments are lost to pickle otherwise, and an error may come back from an executor.
+        return partial(type(self), expected=self.expected, found=self.found), (self.place,)
 
 
 class ConfigError(SegmentationError):

@@ -38,7 +38,7 @@ class Tally:
 
     def means(self, otherwise: Array) -> Array:
         """Return the members' means; the row of ``otherwise`` where a centre has none, as MLlib keeps it."""
-        means = otherwise.copy()
+        means: Array = otherwise.copy()
         present = self.counts > 0
         means[present] = self.sums[present] / self.counts[present, None]
         return means
@@ -52,7 +52,8 @@ class Tally:
         """Return the members' mean squared distance to their mean, nought without members."""
         counts = np.maximum(self.counts, 1e-300)
         means = self.sums / counts[:, None]
-        return np.maximum(self.squares / counts - (means * means).sum(1), 0.0) * (self.counts > 0)
+        variances: Array = np.maximum(self.squares / counts - (means * means).sum(1), 0.0)
+        return variances * (self.counts > 0)
 
 
 def stack_centers(centers: Mapping[int, Array]) -> Stack:

@@ -1,4 +1,4 @@
-"""Grid, evaluation, order, model and assignments against oracles in numpy."""
+"""MLlib's grid, order, model and assignments against oracles in numpy."""
 
 from typing import Any
 
@@ -8,11 +8,12 @@ from pyspark.ml.clustering import KMeans, KMeansModel
 from pyspark.ml.linalg import Vectors
 from pyspark.sql import DataFrame, SparkSession
 
-from segmentation.assignments import build_assignments
+from segmentation.assignments import build_assignments, measure_members
+from segmentation.blocks import work_on_points
 from segmentation.clustering.grid import count_partitions, lay_out
 from segmentation.clustering.mllib import fit_kmeans
 from segmentation.clustering.models import build_model, order_centers
-from segmentation.evaluation import evaluate_model
+from segmentation.evaluation import Evaluation, measure_grid
 
 
 def blobs(seed: int = 0, each: int = 60) -> np.ndarray:
@@ -30,29 +31,25 @@ def model_of(spark: SparkSession, centers: np.ndarray) -> KMeansModel:
     return build_model(spark, centers, max_iterations=20, tolerance=1e-4, seed=1)
 
 
+def evaluate(frame: DataFrame, centers: np.ndarray) -> Evaluation:
+    customers, dimensions = frame.count(), centers.shape[1]
+    return work_on_points(
+        frame, lambda packed: measure_grid(packed, {1: centers})[1], customers=customers, dimensions=dimensions, seed=1
+    )
+
+
 def squares(data: np.ndarray, centers: np.ndarray) -> np.ndarray:
     return ((data[:, None, :] - centers[None, :, :]) ** 2).sum(2)
 
 
-def silhouette(data: np.ndarray, labels: np.ndarray) -> float:
+def silhouettes(data: np.ndarray, labels: np.ndarray) -> list[float]:
     distances = squares(data, data)
     scores = []
     for i, own in enumerate(labels):
         a = distances[i, labels == own].sum() / max((labels == own).sum() - 1, 1)
         b = min(distances[i, labels == other].mean() for other in set(labels.tolist()) - {own})
         scores.append(0.0 if (labels == own).sum() == 1 else (b - a) / max(a, b))
-    return float(np.mean(scores))
-
-
-def test_evaluation_equals_the_oracle(spark: SparkSession) -> None:
-    data, centers = blobs(), np.array([[0.5, 0.2], [4.0, 1.0], [1.0, 5.0]])
-
-    found = evaluate_model(model_of(spark, centers), points(spark, data))
-
-    labels = squares(data, centers).argmin(1)
-    assert found.wssse == pytest.approx(squares(data, centers).min(1).sum(), rel=1e-9)
-    assert found.silhouette == pytest.approx(silhouette(data, labels), rel=1e-9)
-    assert found.sizes == tuple(np.bincount(labels))
+    return scores
 
 
 def test_wssse_is_of_the_returned_centres_where_sparks_cost_is_stale(spark: SparkSession) -> None:
@@ -60,7 +57,7 @@ def test_wssse_is_of_the_returned_centres_where_sparks_cost_is_stale(spark: Spar
     frame = points(spark, data)
     stopped_early = KMeans(k=4, seed=3, maxIter=1).fit(frame)
 
-    found = evaluate_model(stopped_early, frame).wssse
+    found = evaluate(frame, np.array(stopped_early.clusterCenters())).wssse
 
     true = squares(data, np.array(stopped_early.clusterCenters())).min(1).sum()
     assert found == pytest.approx(true, rel=1e-9)
@@ -71,7 +68,7 @@ def test_the_grid_finds_planted_groups_and_costs_fall_with_k(spark: SparkSession
     frame = points(spark, blobs())
 
     fits = fit_kmeans(frame, k_values=[2, 3, 4], seeds=[1, 2, 3], max_iterations=50, tolerance=1e-4, distinct_points=16)
-    found = [evaluate_model(model_of(spark, fit.centers), frame) for fit in fits]
+    found = [evaluate(frame, fit.centers) for fit in fits]
 
     assert [fit.k for fit in fits] == [2, 3, 4]
     assert sorted(found[1].sizes) == [60, 60, 60]
@@ -94,11 +91,11 @@ def test_fewer_distinct_points_than_k_are_told_not_crashed_on(spark: SparkSessio
 
     (fit,) = fit_kmeans(frame, k_values=[5], seeds=[1], max_iterations=20, tolerance=1e-4, distinct_points=2)
 
-    assert evaluate_model(model_of(spark, fit.centers), frame).effective_k == 2
+    assert evaluate(frame, fit.centers).effective_k == 2
 
 
 def test_one_cluster_has_no_silhouette(spark: SparkSession) -> None:
-    found = evaluate_model(model_of(spark, np.array([[0.0, 0.0], [900.0, 900.0]])), points(spark, blobs()))
+    found = evaluate(points(spark, blobs()), np.array([[0.0, 0.0], [900.0, 900.0]]))
 
     assert (found.silhouette, found.effective_k) == (None, 1)
 
@@ -121,7 +118,8 @@ def test_distances_runner_up_and_margin_equal_the_oracle(spark: SparkSession) ->
     data, centers = blobs(), np.array([[0.0, 0.0], [5.0, 0.0], [0.0, 6.0], [2.0, 2.0]])
     labelled = model_of(spark, centers).transform(points(spark, data))
 
-    found = build_assignments(labelled, centers.tolist(), run_id="r").orderBy("customer_id").collect()
+    found = build_assignments(labelled, centers.tolist(), measure_members(labelled, 4), run_id="r")
+    found = found.orderBy("customer_id").collect()
 
     distances = np.sqrt(squares(data, centers))
     order = distances.argsort(1, kind="stable")
@@ -130,16 +128,19 @@ def test_distances_runner_up_and_margin_equal_the_oracle(spark: SparkSession) ->
     assert [row["runner_up_segment_id"] for row in found] == order[:, 1].tolist()
     np.testing.assert_allclose([row["distance"] for row in found], ranked[:, 0], rtol=1e-12)
     np.testing.assert_allclose([row["margin"] for row in found], ranked[:, 1] - ranked[:, 0], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose([row["silhouette"] for row in found], silhouettes(data, order[:, 0]), rtol=1e-9, atol=1e-12)
 
 
 def test_a_tie_has_margin_nought_and_the_smaller_runner_up(spark: SparkSession) -> None:
     centers = np.array([[0.0, 0.0], [2.0, 0.0], [-2.0, 0.0]])
     labelled = model_of(spark, centers).transform(points(spark, np.array([[1.0, 0.0], [0.0, 0.0]])))
 
-    tie, middle = build_assignments(labelled, centers.tolist(), run_id="r").orderBy("customer_id").collect()
+    built = build_assignments(labelled, centers.tolist(), measure_members(labelled, 3), run_id="r")
+    tie, middle = built.orderBy("customer_id").collect()
 
     assert (tie["segment_id"], tie["runner_up_segment_id"], tie["margin"]) == (0, 1, 0.0)
     assert (middle["runner_up_segment_id"], middle["margin"]) == (1, 2.0)
+    assert (tie["silhouette"], middle["silhouette"]) == (None, None)  # one segment holds both
 
 
 def test_the_layout_depends_on_customers_alone() -> None:
