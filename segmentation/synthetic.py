@@ -5,6 +5,7 @@ beside it change nothing.
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 _BITS = 53
+_ROWS_PER_PARTITION = 250_000
 
 
 def generate_mixture(
@@ -53,7 +55,7 @@ def generate_mixture(
     draw = _uniform(seed, "group")
     segment = F.coalesce(*(F.when(draw < ceiling, group) for group, ceiling in enumerate(ceilings)), F.lit(len(shares) - 1))
     spread = _pick(F.col("true_segment"), spreads or [1.0] * len(shares))
-    drawn = spark.range(customers).withColumn("true_segment", segment)
+    drawn = _number(spark, customers).withColumn("true_segment", segment)
     columns = [
         (_pick(F.col("true_segment"), centers[:, place].tolist()) + spread * _normal(seed, f"feature_{place + 1}")).alias(
             f"feature_{place + 1}"
@@ -87,7 +89,7 @@ def generate_skewed(spark: SparkSession, *, customers: int, features: int, seed:
 
     frequency = F.floor(F.exp(0.7 + 0.9 * engagement + 0.3 * noise("frequency"))) + 1
     drawn = (
-        spark.range(customers)
+        _number(spark, customers)
         .withColumns({"engagement": _normal(seed, "engagement"), "basket": _normal(seed, "basket")})
         .withColumn("frequency_orders", frequency.cast("double"))
     )
@@ -105,6 +107,10 @@ def generate_skewed(spark: SparkSession, *, customers: int, features: int, seed:
         F.least(F.lit(1500.0), F.exp(5.5 + 0.5 * engagement + 0.6 * noise("tenure"))).alias("tenure_days"),
         *spends,
     )
+
+
+def _number(spark: SparkSession, customers: int) -> DataFrame:
+    return spark.range(0, customers, 1, max(1, math.ceil(customers / _ROWS_PER_PARTITION)))
 
 
 def _place_groups(groups: int, features: int, separation: float, seed: int) -> npt.NDArray[np.float64]:

@@ -1,0 +1,252 @@
+"""Run every contender in turn, each in a process of its own, and write one Markdown table of medians and ratios."""
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+HERE = Path(__file__).resolve().parent
+WARM_UP_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class Table:
+    """A Parquet table of made-up customers."""
+
+    kind: str
+    rows: int
+    features: int = 10
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}_{self.rows}_{self.features}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind}, {self.rows:,} x {self.features}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table: a contender on a table."""
+
+    contender: str
+    table: Table
+    times: int = 3
+    k_max: int = 12
+    cores: int = 2
+
+
+def plan(scale: float) -> list[Case]:
+    """Return the cases in the order in which they run, the short ones first."""
+    mixture, skewed = ([Table(kind, int(rows * scale)) for rows in (100_000, 1_000_000)] for kind in ("mixture", "skewed"))
+    huge, wide = Table("mixture", int(10_000_000 * scale)), Table("mixture", int(1_000_000 * scale), 50)
+    small, million = mixture
+    return [
+        *(Case("fused", table) for table in (small, million, skewed[1], wide, huge)),
+        Case("fused", huge, cores=1),
+        Case("fused", million, k_max=6),
+        Case("fused", million, k_max=20),
+        Case("fused-vectors", million),
+        Case("floor", million),
+        Case("determinism", skewed[0], times=1),
+        Case("determinism", skewed[0], times=1, cores=1),
+        *(Case("sklearn", table) for table in (small, million, skewed[1], wide)),
+        Case("tutorial", million, times=1),
+        Case("tutorial", skewed[1], times=1),
+        *(Case("mllib", table) for table in (small, million)),
+        Case("tutorial", small),
+        Case("sklearn", huge),
+    ]
+
+
+def has_cold_run(case: Case) -> bool:
+    """Say whether the whole process is timed once more without a warm-up: on the middle table, for all K."""
+    return case.contender in ("fused", "sklearn", "mllib") and case.table.name == "mixture_1000000_10" and case.k_max == 12
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", default=str(HERE / "data"), help="where the tables and the raw results go")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the rows, to try the benchmark out")
+    parser.add_argument("--only", default=None, help="run the cases of these contenders, comma separated")
+    asked = parser.parse_args()
+    folder = Path(asked.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    cases = [case for case in plan(asked.scale) if asked.only is None or case.contender in asked.only.split(",")]
+    tables = {case.table for case in cases}
+    warm_ups = {Table(table.kind, min(WARM_UP_ROWS, table.rows), table.features) for table in tables}
+    make_tables(folder, sorted(tables | warm_ups, key=lambda table: table.rows))
+    results = []
+    with (folder / "results.jsonl").open("w") as log:
+        for case in cases:
+            for is_cold in [False] * case.times + [True] * has_cold_run(case):
+                result = asdict(case) | {"is_cold": is_cold} | run(folder, case, is_cold=is_cold)
+                results.append(result)
+                log.write(json.dumps(result) + "\n")
+                log.flush()
+                print(describe(case, result), flush=True)
+            (HERE / "RESULTS.md").write_text(write_markdown(results))
+
+
+def describe(case: Case, result: dict[str, Any]) -> str:
+    return (
+        f"{case.contender:14} {case.table.title:26} cores {case.cores} K 2..{case.k_max:<3} "
+        f"{'cold' if result['is_cold'] else 'warm'} {result['seconds']:8.2f} s, process {result['process']:7.1f} s, "
+        f"{result['peak_bytes'] / 2**30:5.2f} GiB"
+    )
+
+
+def make_tables(folder: Path, tables: list[Table]) -> None:
+    missing = [table for table in tables if not (folder / table.name / "_SUCCESS").exists()]
+    if not missing:
+        return
+    asked = [json.dumps([str(folder / table.name), table.kind, table.rows, table.features]) for table in missing]
+    subprocess.run([sys.executable, str(HERE / "make_tables.py")], input="\n".join(asked), text=True, check=True)
+
+
+def run(folder: Path, case: Case, *, is_cold: bool) -> dict[str, Any]:
+    """Run one contender once; its own seconds, the whole process's, and the peak of the whole process tree."""
+    warm_up = Table(case.table.kind, min(WARM_UP_ROWS, case.table.rows), case.table.features)
+    command = [sys.executable, str(HERE / "contenders.py"), case.contender, "--data", str(folder / case.table.name)]
+    command += ["--k-max", str(case.k_max), "--cores", str(case.cores)]
+    command += [] if is_cold else ["--warm-up", str(folder / warm_up.name)]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    peak = [0]
+    watcher = threading.Thread(target=watch, args=(process.pid, peak))
+    watcher.start()
+    answer, _ = process.communicate()
+    watcher.join()
+    if process.returncode != 0:
+        raise SystemExit(f"{case}: exit code {process.returncode}")
+    return json.loads(answer.splitlines()[-1]) | {"process": time.perf_counter() - started, "peak_bytes": peak[0]}
+
+
+def watch(pid: int, peak: list[int]) -> None:
+    """Keep the largest sum of proportional set sizes, so that pages that forked workers share count once."""
+    while psutil.pid_exists(pid):
+        total = 0
+        try:
+            tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return
+        for one in tree:
+            try:
+                total += one.memory_full_info().pss
+            except psutil.Error:
+                continue
+        peak[0] = max(peak[0], total)
+        time.sleep(0.5)
+
+
+def write_markdown(results: list[dict[str, Any]]) -> str:
+    """Return the report of all results."""
+    lines = ["# Benchmark results", "", machine(), ""]
+    for part in (write_times(results), write_costs(results), write_floor(results), write_determinism(results)):
+        lines += [*part, ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def machine() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, Python {platform.python_version()}. Seconds are medians of "
+        "the runs, warmed up on 10,000 rows in the same process; *cold* is one whole process without a warm-up; *peak* is "
+        "the process tree's proportional set size."
+    )
+
+
+def select(results: list[dict[str, Any]], is_cold: bool, **wanted: Any) -> list[dict[str, Any]]:
+    chosen = [one for one in results if one["is_cold"] == is_cold]
+    return [one for one in chosen if all(one[name] == value for name, value in wanted.items())]
+
+
+def write_times(results: list[dict[str, Any]]) -> list[str]:
+    lines = [
+        "| table | K | cores | contender | runs | seconds | spread | cold | peak GiB | times as long as fused |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    timed = [one for one in results if one["contender"] not in ("floor", "determinism")]
+    places = ("kind", "features", "rows")
+    keys = sorted({(*(one["table"][name] for name in places), one["k_max"], -one["cores"], one["contender"]) for one in timed})
+    for kind, features, rows, k_max, minus_cores, contender in keys:
+        table = asdict(Table(kind, rows, features))
+        same: dict[str, Any] = {"table": table, "k_max": k_max, "cores": -minus_cores}
+        warm = [one["seconds"] for one in select(results, False, contender=contender, **same)]
+        cold = [one["process"] for one in select(results, True, contender=contender, **same)]
+        fused = [one["seconds"] for one in select(results, False, contender="fused", **same)]
+        peak = max(one["peak_bytes"] for one in select(results, False, contender=contender, **same)) / 2**30
+        ratio = f"{statistics.median(warm) / statistics.median(fused):.1f}" if fused else ""
+        lines.append(
+            f"| {kind}, {rows:,} x {features} | 2..{k_max} | {-minus_cores} | {contender} | {len(warm)} | "
+            f"{statistics.median(warm):.1f} | {min(warm):.1f} to {max(warm):.1f} | {cold[0] if cold else float('nan'):.1f} | "
+            f"{peak:.1f} | {ratio} |"
+        )
+    return [line.replace("nan", "") for line in lines]
+
+
+def write_costs(results: list[dict[str, Any]]) -> list[str]:
+    """WSSSE of fused against each other contender: per cent more (+) or less (-), by K."""
+    lines = ["WSSSE of fused against the others' on the same table, per cent (more than nought is worse):", ""]
+    lines += ["| table | against | " + " | ".join(f"K = {k}" for k in range(2, 13)) + " |", "|---" * 13 + "|"]
+    warm = [one for one in results if not one["is_cold"] and one["k_max"] == 12 and one["cores"] == 2]
+    fused = {json.dumps(one["table"]): one["found"] for one in warm if one["contender"] == "fused"}
+    seen = set()
+    for one in warm:
+        key = (one["contender"], json.dumps(one["table"]))
+        if one["contender"] not in ("tutorial", "mllib", "sklearn") or key in seen or key[1] not in fused:
+            continue
+        seen.add(key)
+        ours = fused[key[1]]
+        cells = [f"{(ours[k]['wssse'] / one['found'][k]['wssse'] - 1) * 100:+.3f}" for k in map(str, range(2, 13))]
+        lines.append(f"| {Table(**one['table']).title} | {one['contender']} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def write_floor(results: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for title, some in itertools.groupby((one for one in results if one["contender"] == "floor"), lambda one: one["table"]):
+        found = [one["found"] for one in some]
+        read, product = (statistics.median(one[name] for one in found) for name in ("read", "product"))
+        lines.append(
+            f"Floor, {Table(**title).title}: Spark reads every column once in {read:.2f} s; numpy multiplies every row by the "
+            f"77 centres of K = 2..12 once in {product:.2f} s on one core."
+        )
+    return lines
+
+
+def write_determinism(results: list[dict[str, Any]]) -> list[str]:
+    runs = {
+        (one["cores"], partitions): found
+        for one in results
+        if one["contender"] == "determinism"
+        for partitions, found in one["found"].items()
+    }
+    if not runs:
+        return []
+    first = next(iter(runs.values()))
+    labels = {found["labels"] for found in runs.values()}
+    apart = max(abs(a - b) for found in runs.values() for a, b in zip(found["centers"], first["centers"], strict=True))
+    where = ", ".join(f"{partitions} on {cores} core{'s' if cores > 1 else ''}" for cores, partitions in runs)
+    return [
+        f"Fused over partitions ({where}): {len(labels)} set{'s' if len(labels) > 1 else ''} of labels over K = 2..12; "
+        f"centres differ by at most {apart:.1e}."
+    ]
+
+
+if __name__ == "__main__":
+    main()
