@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.ml.functions import vector_to_array
 from pyspark.ml.stat import Summarizer
@@ -9,6 +10,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from segmentation.tables import ASSIGNMENTS, conform
+
+# The order of summation, which files and cores decide, must not shift a silhouette.
+_DIGITS = 10
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,13 @@ def measure_members(labelled: DataFrame, segments: int) -> list[Members | None]:
     for row in labelled.groupBy("prediction").agg(summary.alias("s")).select("prediction", "s.*").collect():
         customers = int(row["count"])
         # Summarizer divides by one customer less.
-        variance = float(row["variance"].toArray().sum()) * (customers - 1) / customers if customers > 1 else 0.0
-        found[row["prediction"]] = Members(customers, tuple(row["mean"].toArray().tolist()), variance)
+        variance = row["variance"].toArray().sum() * (customers - 1) / customers if customers > 1 else 0.0
+        found[row["prediction"]] = Members(customers, tuple(map(_settle, row["mean"].toArray())), _settle(variance))
     return found
+
+
+def _settle(value: Any) -> float:
+    return float(f"{value:.{_DIGITS}g}")
 
 
 def build_assignments(

@@ -14,6 +14,7 @@ from segmentation.clustering.grid import count_partitions, lay_out
 from segmentation.clustering.mllib import fit_kmeans
 from segmentation.clustering.models import build_model, order_centers
 from segmentation.evaluation import Evaluation, measure_grid
+from segmentation.stages.clustering import MLLIB_CUSTOMERS, choose_solver
 
 
 def blobs(seed: int = 0, each: int = 60) -> np.ndarray:
@@ -145,3 +146,12 @@ def test_a_tie_has_margin_nought_and_the_smaller_runner_up(spark: SparkSession) 
 
 def test_the_layout_depends_on_customers_alone() -> None:
     assert [count_partitions(customers) for customers in (1, 50_000, 50_001, 1_000_000)] == [1, 1, 2, 20]
+
+
+def test_auto_takes_fused_for_the_tables_that_mllib_is_slow_on() -> None:
+    assert [choose_solver("auto", customers) for customers in (1, MLLIB_CUSTOMERS, MLLIB_CUSTOMERS + 1)] == [
+        "mllib",
+        "mllib",
+        "fused",
+    ]
+    assert [choose_solver(asked, MLLIB_CUSTOMERS + 1) for asked in ("mllib", "fused")] == ["mllib", "fused"]

@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 
+from segmentation.blocks import ONE_TASK_BYTES
+
 HERE = Path(__file__).resolve().parent
 WARM_UP_ROWS = 10_000
 
@@ -121,6 +123,8 @@ def run(folder: Path, case: Case, *, is_cold: bool) -> dict[str, Any]:
     warm_up = Table(case.table.kind, min(WARM_UP_ROWS, case.table.rows), case.table.features)
     command = [sys.executable, str(HERE / "contenders.py"), case.contender, "--data", str(folder / case.table.name)]
     command += ["--k-max", str(case.k_max), "--cores", str(case.cores)]
+    if case.contender.startswith("fused") and case.table.rows * case.table.features * 8 > ONE_TASK_BYTES:
+        command.append("--packed")
     command += [] if is_cold else ["--warm-up", str(folder / warm_up.name)]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -27,12 +27,14 @@ def main() -> None:
     parser.add_argument("--warm-up", default=None)
     parser.add_argument("--k-max", type=int, default=12)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--packed", action="store_true", help="fused: pack even what one task could take, as a warm-up")
     asked = parser.parse_args()
     if asked.cores < (os.cpu_count() or 1):
         os.sched_setaffinity(0, range(asked.cores))
     os.environ["SPARK_MASTER"] = f"local[{asked.cores}]"
     os.environ.setdefault("SPARK_DRIVER_MEMORY", "8g")
-    run, finish = CONTENDERS[asked.contender]()
+    contender = CONTENDERS[asked.contender]
+    run, finish = contender(packed=True) if asked.packed else contender()
     k_values = tuple(range(2, asked.k_max + 1))
     if asked.warm_up:
         run(asked.warm_up, k_values)
@@ -94,9 +96,9 @@ def mllib() -> tuple[Callable[..., Any], Callable[..., Any]]:
     return run, lambda _, found: found
 
 
-def fused(vectors: bool = False) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def fused(vectors: bool = False, packed: bool = False) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """This project's fused solver; scaled by SQL, or by Spark ML as in the main job."""
-    from segmentation.blocks import work_on_points
+    from segmentation.blocks import ONE_TASK_BYTES, work_on_points
     from segmentation.clustering.fused import Settings, solve_grid
 
     spark = open_spark()
@@ -109,7 +111,12 @@ def fused(vectors: bool = False) -> tuple[Callable[..., Any], Callable[..., Any]
             prepared, names, customers = scale_arrays(spark, path)
         settings = Settings(k_values=k_values, seeds=SEEDS, max_iterations=100, min_gain=1e-5)
         solutions = work_on_points(
-            prepared, partial(solve_grid, settings=settings), customers=customers, dimensions=len(names), seed=SEEDS[0]
+            prepared,
+            partial(solve_grid, settings=settings),
+            customers=customers,
+            dimensions=len(names),
+            seed=SEEDS[0],
+            one_task_bytes=0 if packed else ONE_TASK_BYTES,
         )
         return {fit.k: in_short(found) | {"iterations": fit.iterations} for fit, found in solutions}
 
@@ -249,7 +256,7 @@ def true_measures(spark: Any, path: str, found: dict[int, Any]) -> Measures:
     return {k: {"wssse": one.wssse, "silhouette": found[k][1]} for k, one in measured.items()}
 
 
-CONTENDERS: dict[str, Callable[[], tuple[Callable[..., Any], Callable[..., Any]]]] = {
+CONTENDERS: dict[str, Callable[..., tuple[Callable[..., Any], Callable[..., Any]]]] = {
     "tutorial": tutorial,
     "mllib": mllib,
     "fused": fused,

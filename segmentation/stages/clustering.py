@@ -27,7 +27,7 @@ from segmentation.store import load_model, save_model
 from segmentation.tables import ASSIGNMENTS, CENTROIDS, FEATURES, GRID
 
 # MLlib's grid of seven K and three seeds ends within a minute up to here; see scripts/benchmark/NOTES.md.
-MLLIB_CUSTOMERS = 50_000
+MLLIB_CUSTOMERS = 100_000
 
 
 def fit_grid(run: Run) -> str:
