@@ -222,6 +222,9 @@ class Preparation(Section):
 
 
 class Clustering(Section):
+    algorithm: Literal["kmeans", "bisecting_kmeans", "gaussian_mixture"] = Field(
+        "kmeans", description="Spark MLlib's algorithm; the two others fill the same tables, at MLlib's pace"
+    )
     k_min: int = Field(2, ge=2, le=100, description="smallest K tried")
     k_max: int = Field(8, ge=2, le=100, description="largest K tried")
     seeds: list[int] = Field(default=[1, 2, 3], min_length=1, max_length=50, description="a restart per seed and K")
@@ -234,8 +237,18 @@ class Clustering(Section):
     silhouette: Literal["exact", "sampled"] = Field(
         "exact", description="fused: of all customers, or of 100,000 with an error bound"
     )
-    min_share: float = Field(0.02, ge=0, lt=1, description="smallest share of customers that a segment may hold")
+    min_share: float = Field(0.01, ge=0, lt=1, description="smallest share of customers that a segment may hold")
     max_share: float = Field(0.8, gt=0, le=1, description="largest share of customers that a segment may hold")
+    min_stability: float = Field(0.6, ge=0, le=1, description="smallest Jaccard of a segment over refits (Hennig 2007)")
+    min_null_gain: float = Field(0.05, ge=0, lt=1, description="share of WSSSE that must be less than on permuted columns")
+    resamples: int = Field(20, ge=2, le=1000, description="refits on resampled customers, count")
+    null_tables: int = Field(5, ge=1, le=1000, description="tables with permuted columns, count")
+    rule: Literal["balanced", "silhouette", "elbow", "davies_bouldin", "calinski_harabasz", "stability"] = Field(
+        "balanced", description="how K is chosen among those that pass every gate"
+    )
+    no_structure: Literal["warn", "fail", "single"] = Field(
+        "warn", description="when there is no more structure than chance: publish and say so, stop, or publish one segment"
+    )
     partitions: int | None = Field(None, ge=1, le=100_000, description="canonical layout; by the number of customers by default")
 
     @model_validator(mode="after")

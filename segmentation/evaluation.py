@@ -17,13 +17,17 @@ _SAMPLING_RISK = 0.01
 class Evaluation:
     """Measures of one set of centres.
 
-    ``sizes`` are customers per centre; ``wssse`` is in scaled units squared; ``silhouettes`` are the members' mean per
-    centre, NaN without members. ``silhouette``, ``davies_bouldin`` and ``calinski_harabasz`` are None with one cluster,
-    the last also where each customer is a cluster. ``silhouette_error`` is nought where every customer was looked at.
+    ``sizes`` are customers per centre; ``wssse`` is in scaled units squared; ``explained_share`` is what the clusters
+    explain of the total sum of squares, 0 to 1, and ``between_shares`` each coordinate's part in that. ``silhouettes`` are
+    the members' mean per centre, NaN without members. ``silhouette``, ``davies_bouldin`` and ``calinski_harabasz`` are
+    None with one cluster, the last also where each customer is a cluster. ``silhouette_error`` is nought where every
+    customer was looked at.
     """
 
     sizes: tuple[float, ...]
     wssse: float
+    explained_share: float
+    between_shares: tuple[float, ...]
     silhouette: float | None
     silhouettes: tuple[float, ...]
     silhouette_error: float
@@ -78,7 +82,7 @@ def evaluate_grid(
     stack = stack_centers(centers)
     judged = stack.split(points.total(partial(judge, stack=stack, tallies=tallies)))
     error = 0.0 if coreset_rows is None else sampling_error(coreset_rows, len(centers))
-    return {k: _evaluate(centers[k], tallies[k], judged[k], error) for k in centers}
+    return {k: evaluate_tally(centers[k], tallies[k], judged[k], error) for k in centers}
 
 
 def sampling_error(coreset_rows: int, grid_size: int) -> float:
@@ -91,33 +95,34 @@ def sampling_error(coreset_rows: int, grid_size: int) -> float:
     return most * surprise / 3 + math.sqrt((most * surprise / 3) ** 2 + 2 * most * surprise)
 
 
-def _evaluate(centers: Array, found: Tally, judged: Array, error: float) -> Evaluation:
+def evaluate_tally(centers: Array, found: Tally, judged: Array, error: float = 0.0) -> Evaluation:
     """Put together one K; ``judged`` has the sums of silhouette and of distance over each centre's members."""
     present = found.counts > 0
     customers = float(found.counts.sum())
     several = int(present.sum()) > 1
     members = np.where(present, found.counts, np.nan)
     means = found.means(otherwise=centers)[present]
+    between = found.counts[present] @ (means - found.sums.sum(0) / customers) ** 2
+    within = float((found.variances() * found.counts).sum())
+    total = float(between.sum()) + within
     return Evaluation(
         sizes=tuple(found.counts.tolist()),
         wssse=found.wssse(centers),
+        explained_share=float(between.sum()) / total if total > 0 else 0.0,
+        between_shares=tuple((between / max(float(between.sum()), 1e-300)).tolist()),
         silhouette=float(judged[:, 0].sum()) / customers if several else None,
         silhouettes=tuple((judged[:, 0] / members).tolist()),
         silhouette_error=error,
-        calinski_harabasz=_calinski_harabasz(found, means, customers) if several else None,
+        calinski_harabasz=_calinski_harabasz(float(between.sum()), within, len(means), customers) if several else None,
         davies_bouldin=_davies_bouldin(means, (judged[:, 1] / members)[present]) if several else None,
     )
 
 
-def _calinski_harabasz(found: Tally, means: Array, customers: float) -> float | None:
-    counts = found.counts[found.counts > 0]
-    within = float((found.variances() * found.counts).sum())
-    center = (counts @ means) / customers
-    between = float(counts @ ((means - center) ** 2).sum(1))
-    if customers <= len(counts):
+def _calinski_harabasz(between: float, within: float, clusters: int, customers: float) -> float | None:
+    if customers <= clusters:
         return None
     # scikit-learn's value where every cluster is a point.
-    return 1.0 if within == 0 else between * (customers - len(counts)) / (within * (len(counts) - 1))
+    return 1.0 if within == 0 else between * (customers - clusters) / (within * (clusters - 1))
 
 
 def _davies_bouldin(means: Array, distances: Array) -> float:

@@ -142,10 +142,10 @@ def _own_and_other(apart: Array, members: npt.NDArray[np.bool_], label: npt.NDAr
 
 
 def _silhouettes(own: Array, other: Array, without_self: Array) -> Array:
-    own = own * without_self
-    larger = np.maximum(own, other)
     with np.errstate(invalid="ignore", divide="ignore"):
-        scores: Array = (other - own) / larger
+        # Rounding can leave a cluster of one a hair below nought, which infinity would blow up.
+        own = np.maximum(own, 0.0) * without_self
+        scores: Array = (other - own) / np.maximum(own, other)
     # 0 / 0 where all points are one, and infinity over itself in a cluster of one.
     scores[np.isnan(scores)] = 0.0
     return scores

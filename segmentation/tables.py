@@ -124,7 +124,7 @@ GRID = Table(
         column("smallest_share", DOUBLE, "customers of the smallest segment / all, 0 to 1"),
         column("largest_share", DOUBLE, "customers of the largest segment / all, 0 to 1"),
         column("iterations", INT, "Lloyd iterations of the kept restart, count", required=True),
-        column("converged", BOOLEAN, "whether the kept restart stopped before its iteration limit", required=True),
+        column("converged", BOOLEAN, "whether the kept restart stopped before its limit; null where Spark does not say"),
         column("effective_k", INT, "segments that hold customers, count", required=True),
         column("seed", LONG, "seed of the kept restart"),
         column("is_eligible", BOOLEAN, "whether K passes every gate", required=True),
@@ -136,6 +136,56 @@ GRID = Table(
         column("calinski_harabasz", DOUBLE, "Calinski-Harabasz index, more is better; null when undefined"),
         column("davies_bouldin", DOUBLE, "Davies-Bouldin index, less is better; null when undefined"),
         column("last_gain", DOUBLE, "fused: share of WSSSE that one more iteration would at least save; else null"),
+        column("algorithm", STRING, "kmeans, bisecting_kmeans or gaussian_mixture"),
+        column("explained_share", DOUBLE, "sum of squares between segments / total sum of squares, 0 to 1"),
+        column("stability", DOUBLE, "mean adjusted Rand index of refits on resampled customers, 1 is the same segments"),
+        column("weakest_stability", DOUBLE, "mean Jaccard over the refits of the segment with the smallest, 0 to 1"),
+        column("null_gain", DOUBLE, "share of WSSSE that is less than on the best of the tables with permuted columns"),
+        column("null_silhouette", DOUBLE, "mean silhouette of this K on tables with permuted columns; null when undefined"),
+        column("is_knee", BOOLEAN, "whether the knee of WSSSE lies here"),
+        column("score", DOUBLE, "what the rule went by, larger is better; null when undefined"),
+        column("trap", STRING, "why a high silhouette was struck out; null where it was not"),
+    ),
+)
+
+DECISION = Table(
+    "decision",
+    "The choice of K: one row per K and gate, and what the rule and the verdict on structure said.",
+    ("run_id", "k", "gate"),
+    (
+        RUN_ID,
+        K,
+        column(
+            "gate",
+            STRING,
+            "converged, effective_k, smallest_share, largest_share, stability, better_than_null, rule; structure (chosen K)",
+            required=True,
+        ),
+        column("value", DOUBLE, "what was found; null when not measured"),
+        column("threshold", DOUBLE, "what was asked for; null where there is no bound"),
+        column("is_passed", BOOLEAN, "whether the gate is passed, or the rule took this K; null when not measured"),
+        column(
+            "verdict",
+            STRING,
+            "passed, failed, not measured; rule: first, second, other; structure: strong to none",
+            required=True,
+        ),
+        column("reason", STRING, "the same in words", required=True),
+    ),
+)
+
+STABILITY = Table(
+    "stability",
+    "How surely each segment of each K comes back when the customers are resampled and the fit repeated.",
+    ("run_id", "k", "segment_id"),
+    (
+        RUN_ID,
+        K,
+        SEGMENT_ID,
+        column("customer_share", DOUBLE, "customers / all customers, 0 to 1", required=True),
+        column("jaccard", DOUBLE, "mean Jaccard similarity to the matched segment of a refit, 0 to 1", required=True),
+        column("lowest_jaccard", DOUBLE, "lowest Jaccard similarity of all refits, 0 to 1", required=True),
+        column("verdict", STRING, "highly stable (0.85), stable (0.75), doubtful (0.6) or unstable, by jaccard", required=True),
     ),
 )
 
@@ -164,7 +214,11 @@ ASSIGNMENTS = Table(
         SEGMENT_ID,
         column("distance", DOUBLE, "Euclidean distance to the own centroid, scaled units", required=True),
         column("runner_up_segment_id", INT, "segment of the second nearest centroid"),
-        column("margin", DOUBLE, "distance to the runner-up's centroid minus distance, scaled units; 0 is a tie"),
+        column(
+            "margin",
+            DOUBLE,
+            "distance to the runner-up's centroid minus distance, scaled units; 0 is a tie, null with one segment",
+        ),
         column(
             "silhouette", DOUBLE, "how much nearer to the own segment's customers than to the next's, -1 to 1; squared Euclidean"
         ),
@@ -217,6 +271,9 @@ RUNS = Table(
         column("as_of", DATE, "first day not seen; null without transactions"),
         column("k", INT, "number of segments chosen"),
         column("decision", STRING, "why this K, in words"),
+        column("structure", STRING, "strong, moderate, weak or none: how far the segments are more than chance"),
+        column("rule", STRING, "rule that chooses K"),
+        column("rule_k", INT, "K that the rule took; another than k where a K was asked for"),
         column("rows_read", LONG, "rows read from all sources, count"),
         column("rows_kept", LONG, "rows kept, count"),
         column("rows_set_aside", LONG, "rows set aside, count; rows_read = rows_kept + rows_set_aside"),

@@ -8,13 +8,15 @@ from pyspark.ml.clustering import KMeans, KMeansModel
 from pyspark.ml.linalg import Vectors
 from pyspark.sql import DataFrame, SparkSession
 
-from segmentation.assignments import build_assignments, measure_members
+from segmentation.assignments import build_assignments
 from segmentation.blocks import work_on_points
 from segmentation.clustering.grid import count_partitions, lay_out
 from segmentation.clustering.mllib import fit_kmeans
-from segmentation.clustering.models import build_model, order_centers
+from segmentation.clustering.models import build_model, canonical_order
+from segmentation.config import Clustering
 from segmentation.evaluation import Evaluation, measure_grid
-from segmentation.stages.clustering import MLLIB_CUSTOMERS, choose_solver
+from segmentation.members import measure_members
+from segmentation.stages.solving import MLLIB_CUSTOMERS, choose_solver
 
 
 def blobs(seed: int = 0, each: int = 60) -> np.ndarray:
@@ -106,12 +108,12 @@ def test_segments_are_ordered_whatever_order_they_were_found_in() -> None:
     sizes = [10, 30, 20]
     shuffled = [2, 0, 1]
 
-    by_second = order_centers(centers, sizes, by=1)
-    by_size = order_centers(centers, sizes, by=None)
+    by_second = centers[canonical_order(centers, sizes, by=1)]
+    by_size = centers[canonical_order(centers, sizes, by=None)]
 
     assert by_second.tolist() == [[2.0, 9.0], [3.0, 5.0], [1.0, 5.0]]
     assert by_size.tolist() == [[3.0, 5.0], [2.0, 9.0], [1.0, 5.0]]
-    again = order_centers(centers[shuffled], [sizes[index] for index in shuffled], by=1)
+    again = centers[shuffled][canonical_order(centers[shuffled], [sizes[index] for index in shuffled], by=1)]
     assert again.tolist() == by_second.tolist()
 
 
@@ -149,9 +151,9 @@ def test_the_layout_depends_on_customers_alone() -> None:
 
 
 def test_auto_takes_fused_for_the_tables_that_mllib_is_slow_on() -> None:
-    assert [choose_solver("auto", customers) for customers in (1, MLLIB_CUSTOMERS, MLLIB_CUSTOMERS + 1)] == [
-        "mllib",
-        "mllib",
-        "fused",
-    ]
-    assert [choose_solver(asked, MLLIB_CUSTOMERS + 1) for asked in ("mllib", "fused")] == ["mllib", "fused"]
+    def solvers(asked: str, *tables: int) -> list[str]:
+        return [choose_solver(Clustering.model_validate({"solver": asked}), customers) for customers in tables]
+
+    assert solvers("auto", 1, MLLIB_CUSTOMERS, MLLIB_CUSTOMERS + 1) == ["mllib", "mllib", "fused"]
+    assert solvers("mllib", MLLIB_CUSTOMERS + 1) == ["mllib"]
+    assert solvers("fused", 1) == ["fused"]

@@ -15,14 +15,15 @@ class Fit:
     """The best restart of one K.
 
     ``centers`` has shape (effective_k, dimensions), scaled units; fewer rows than ``k`` where the customers have
-    fewer distinct points. ``gain`` is the share of WSSSE that one more iteration would at least save, None unmeasured.
+    fewer distinct points. ``gain`` is the share of WSSSE that one more iteration would at least save, None unmeasured;
+    ``converged`` is None where the algorithm does not say.
     """
 
     k: int
     seed: int
     centers: Centers
     iterations: int
-    converged: bool
+    converged: bool | None
     gain: float | None = None
 
 

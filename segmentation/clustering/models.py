@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame, SparkSession
 from segmentation.clustering.grid import Centers
 
 
-def order_centers(centers: Centers, sizes: Sequence[float], *, by: int | None) -> Centers:
-    """Return the centres in canonical order, whatever order a solver found them in.
+def canonical_order(centers: Centers, sizes: Sequence[float], *, by: int | None) -> list[int]:
+    """Return the rows of ``centers`` in canonical order, whatever order a solver found them in.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def order_centers(centers: Centers, sizes: Sequence[float], *, by: int | None) -
 
     Returns
     -------
-    array of shape (k, dimensions)
+    list of int
         Ties go by size, then by coordinates, rounded so that the last bits of a sum cannot swap segments.
     """
     rounded = np.round(centers, 9)
@@ -33,7 +33,7 @@ def order_centers(centers: Centers, sizes: Sequence[float], *, by: int | None) -
         leading = () if by is None else (-float(rounded[index, by]),)
         return (*leading, -float(sizes[index]), *map(float, -rounded[index]))
 
-    return centers[sorted(range(len(centers)), key=rank)]
+    return sorted(range(len(centers)), key=rank)
 
 
 def build_model(
@@ -52,7 +52,7 @@ def build_model(
     model = KMeansModel(jvm.org.apache.spark.ml.clustering.KMeansModel(uid, old))
     model._resetUid(uid)
     model._set(
-        k=len(centers),
+        k=max(2, len(centers)),  # MLlib's smallest, also of a model with one centre
         featuresCol="features",
         predictionCol="prediction",
         maxIter=max_iterations,

@@ -1,7 +1,6 @@
-"""``features`` to ``grid``, ``centroids`` and the model; those to ``assignments``. Floor 3."""
+"""``features`` to ``grid``, ``decision``, ``stability``, ``centroids`` and the model; those to ``assignments``. Floor 3."""
 
-from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pyspark.ml import PipelineModel
@@ -10,33 +9,32 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
-from segmentation.assignments import build_assignments, measure_members
-from segmentation.blocks import work_on_points
-from segmentation.clustering.fused import Settings, Solution, solve_grid
+from segmentation.assignments import build_assignments
+from segmentation.clustering.alternates import renumber
+from segmentation.clustering.fused import Solution
 from segmentation.clustering.grid import Centers, count_partitions, lay_out
-from segmentation.clustering.mllib import fit_kmeans
-from segmentation.clustering.models import build_model, order_centers, summarize_model
+from segmentation.clustering.models import build_model, canonical_order, summarize_model
 from segmentation.config import FeatureSpec
+from segmentation.defence import explain_choice, explain_others
 from segmentation.errors import ModelError
-from segmentation.evaluation import measure_grid
 from segmentation.features import SHARE_PREFIX
+from segmentation.members import measure_members
 from segmentation.preparation import Ingredient, Prepared, fit_preparation, plan_preparation
-from segmentation.selection import Candidate, Choice, choose_k
+from segmentation.selection import Candidate, Choice
+from segmentation.stages.evidence import decision_rows, grid_rows, replace_by_single, stability_rows, structure_row, weigh
 from segmentation.stages.run import Run, check_begun
+from segmentation.stages.solving import Solved, choose_k_values, name_columns, solve, solve_single
 from segmentation.store import load_model, save_model
-from segmentation.tables import ASSIGNMENTS, CENTROIDS, FEATURES, GRID
-
-# MLlib's grid of seven K and three seeds ends within a minute up to here; see scripts/benchmark/NOTES.md.
-MLLIB_CUSTOMERS = 100_000
+from segmentation.tables import ASSIGNMENTS, CENTROIDS, DECISION, FEATURES, GRID, STABILITY
 
 
 def fit_grid(run: Run) -> str:
-    """Prepare the features, fit every K, choose one, and save the model and its centres."""
+    """Prepare the features, fit every K, choose one, and save the model, its centres and the reasons."""
     check_begun(run)
     config = run.config
     features = run.read(FEATURES)
     customers = features.count()
-    k_values = _k_values(run, customers)
+    choose_k_values(run, customers)  # before any work, so that too large a K is told at once
     partitions = config.clustering.partitions or count_partitions(customers)
     laid_out = lay_out(features, partitions=partitions).persist(StorageLevel.MEMORY_AND_DISK)
     plan = plan_preparation(
@@ -48,23 +46,60 @@ def fit_grid(run: Run) -> str:
     preparation = fit_preparation(laid_out, plan)
     prepared = preparation.model.transform(laid_out).select("customer_id", "features")
     prepared = prepared.persist(StorageLevel.MEMORY_AND_DISK)
-    solver = choose_solver(config.clustering.solver, customers)
     try:
-        solutions = _solve(run, prepared, k_values, solver=solver, customers=customers, dimensions=preparation.dimensions)
-        choice = _choose(run, solutions)
-        chosen = next(one for one in solutions if one[0].k == choice.k)
-        centers, model = _canonical(run, preparation, prepared, chosen)
+        solved = solve(run, prepared, preparation, customers)
+        candidates, choice = weigh(solved, name_columns(preparation), config.clustering, asked_k=config.k)
+        orders = {fit.k: _order(run, preparation, (fit, found)) for fit, found in solved.solutions}
+        decision, chosen = _record(run, solved, candidates, choice, orders, prepared, preparation.dimensions, customers)
+        centers, model = _canonical(run, preparation, prepared, solved, chosen)
         coordinates = _centroid_rows(preparation, model, laid_out, centers)
     finally:
         prepared.unpersist()
         laid_out.unpersist()
-    facts = {"run_id": run.run_id, "k": choice.k, "seed": chosen[0].seed, "layout_partitions": partitions}
+    k = chosen[0].k
+    facts = {"run_id": run.run_id, "k": k, "seed": chosen[0].seed, "layout_partitions": partitions}
     save_model(run.lake.spark, model, run.model_path, facts)
-    grid = run.frame(_grid_rows(solutions, choice, solver), GRID)
-    centroids = run.frame([{"k": choice.k, **row} for row in coordinates], CENTROIDS)
-    run.write((grid, GRID), (centroids, CENTROIDS))
+    run.write((run.frame([{"k": k, **row} for row in coordinates], CENTROIDS), CENTROIDS))
     left_out = "".join(f"; left out {name}: {reason}" for name, reason in plan.dropped.items())
-    return choice.decision + left_out
+    return decision + left_out
+
+
+def _record(
+    run: Run,
+    solved: Solved,
+    candidates: list[Candidate],
+    choice: Choice,
+    orders: dict[int, list[int]],
+    prepared: DataFrame,
+    dimensions: int,
+    customers: int,
+) -> tuple[str, Solution]:
+    """Write why K was chosen, and return the decision in words and the solution taken.
+
+    Raises
+    ------
+    ModelError
+        If there is no structure and the policy is to fail then; the evidence is written all the same.
+    """
+    clustering = run.config.clustering
+    decision = explain_choice(candidates, choice, rule=clustering.rule)
+    policy = clustering.no_structure if choice.structure == "none" and run.config.k is None else "warn"
+    chosen = next(one for one in solved.solutions if one[0].k == choice.k)
+    if policy == "single":
+        decision = f"K = 1: a single segment, as clustering.no_structure asks. What the rule would have said: {decision}"
+        chosen = solve_single(run, prepared, dimensions, customers)
+    verdicts = explain_others(candidates, choice, rule=clustering.rule, decision=decision)
+    rows = grid_rows(solved, candidates, choice, verdicts, clustering.algorithm)
+    if policy == "single":
+        rows = replace_by_single(rows, chosen, decision)
+    run.write(
+        (run.frame(rows, GRID), GRID),
+        (run.frame([*decision_rows(choice), structure_row(choice, candidates)], DECISION), DECISION),
+        (run.frame(stability_rows(solved, orders), STABILITY), STABILITY),
+    )
+    if policy == "fail":
+        raise ModelError("clustering.no_structure", expected="more structure than chance", found=decision)
+    return decision, chosen
 
 
 def choose_ingredients(run: Run, features: DataFrame) -> list[Ingredient]:
@@ -98,74 +133,24 @@ def _ingredient(run: Run, name: str, spec: FeatureSpec) -> Ingredient:
     )
 
 
-def _k_values(run: Run, customers: int) -> list[int]:
-    clustering, asked = run.config.clustering, run.config.k
-    largest = max(clustering.k_max, asked or 0)
-    if largest > customers:
-        place = "--k" if asked == largest else "clustering.k_max"
-        raise ModelError(place, expected=f"at most {customers:,}, the number of customers", found=str(largest))
-    return sorted({*range(clustering.k_min, clustering.k_max + 1), *([asked] if asked else [])})
-
-
-def choose_solver(asked: Literal["auto", "mllib", "fused"], customers: int) -> Literal["mllib", "fused"]:
-    """Return the solver for so many customers."""
-    if asked == "auto":
-        return "fused" if customers > MLLIB_CUSTOMERS else "mllib"
-    return asked
-
-
-def _solve(
-    run: Run, prepared: DataFrame, k_values: list[int], *, solver: Literal["mllib", "fused"], customers: int, dimensions: int
-) -> list[Solution]:
-    clustering = run.config.clustering
-    on_points = partial(work_on_points, prepared, customers=customers, dimensions=dimensions, seed=clustering.seeds[0])
-    if solver == "fused":
-        settings = Settings(
-            k_values=tuple(k_values),
-            seeds=tuple(clustering.seeds),
-            max_iterations=clustering.max_iterations,
-            min_gain=clustering.min_gain,
-            silhouette=clustering.silhouette,
-        )
-        return on_points(partial(solve_grid, settings=settings))
-    # Enough to know that K distinct points are there, and which of MLlib's solvers is safe.
-    distinct = prepared.select("features").distinct().limit(4 * max(k_values)).count()
-    fits = fit_kmeans(
-        prepared,
-        k_values=k_values,
-        seeds=clustering.seeds,
-        max_iterations=clustering.max_iterations,
-        tolerance=clustering.tolerance,
-        distinct_points=distinct,
-    )
-    found = on_points(partial(measure_grid, centers={fit.k: fit.centers for fit in fits}))
-    return [(fit, found[fit.k]) for fit in fits]
-
-
-def _choose(run: Run, solutions: list[Solution]) -> Choice:
-    clustering = run.config.clustering
-    candidates = [
-        Candidate(fit.k, found.silhouette, found.smallest_share, found.largest_share, found.effective_k)
-        for fit, found in solutions
-    ]
-    effective = max((one.effective_k for one in candidates), default=0)
-    wanted = run.config.k or min(one.k for one in candidates)
-    if not any(one.effective_k == one.k and one.k >= wanted for one in candidates):
-        raise ModelError(
-            "--k" if run.config.k else "clustering.k_min",
-            expected=f"at most {effective}, the number of distinct customers",
-            found=str(wanted),
-        )
-    return choose_k(candidates, min_share=clustering.min_share, max_share=clustering.max_share, asked_k=run.config.k)
-
-
-def _canonical(run: Run, preparation: Prepared, prepared: DataFrame, solution: Solution) -> tuple[Centers, PipelineModel]:
-    """Return the centres in canonical order, and the whole model that predicts those numbers."""
+def _order(run: Run, preparation: Prepared, solution: Solution) -> list[int]:
+    """Return the centres' canonical order: by revenue where it is clustered on and not hidden by PCA, else by size."""
     fit, found = solution
     names = [coordinate.feature for coordinate in preparation.coordinates]
     revenue = run.config.revenue_feature
     by = names.index(revenue) if revenue in names and preparation.pca_components is None else None
-    centers = order_centers(fit.centers, found.sizes, by=by)
+    return canonical_order(fit.centers, found.sizes, by=by)
+
+
+def _canonical(
+    run: Run, preparation: Prepared, prepared: DataFrame, solved: Solved, solution: Solution
+) -> tuple[Centers, PipelineModel]:
+    """Return the centres in canonical order, and the whole model that predicts those numbers."""
+    fit, found = solution
+    order = _order(run, preparation, solution)
+    centers = fit.centers[order]
+    if fit.k in solved.alternates:
+        return centers, PipelineModel([*preparation.model.stages, *renumber(solved.alternates[fit.k].model, order)])
     clustering = run.config.clustering
     model = build_model(
         run.lake.spark, centers, max_iterations=clustering.max_iterations, tolerance=clustering.tolerance, seed=fit.seed
@@ -207,38 +192,21 @@ def _centroid(segment: int, feature: str, place: int | None, scaled: float, orig
     }
 
 
-def _grid_rows(solutions: list[Solution], choice: Choice, solver: str) -> list[dict[str, Any]]:
-    return [
-        {
-            "k": fit.k,
-            "wssse": found.wssse,
-            "silhouette": found.silhouette,
-            "smallest_share": found.smallest_share,
-            "largest_share": found.largest_share,
-            "iterations": fit.iterations,
-            "converged": fit.converged,
-            "effective_k": found.effective_k,
-            "seed": fit.seed,
-            "is_eligible": choice.eligible[fit.k],
-            "is_chosen": fit.k == choice.k,
-            "verdict": choice.verdicts[fit.k],
-            "solver": solver,
-            "weakest_silhouette": found.weakest_silhouette,
-            "silhouette_error": found.silhouette_error,
-            "calinski_harabasz": found.calinski_harabasz,
-            "davies_bouldin": found.davies_bouldin,
-            "last_gain": fit.gain,
-        }
-        for fit, found in solutions
-    ]
-
-
 def assign_customers(run: Run) -> str:
     """Let the saved model place every customer, and measure how clearly."""
     check_begun(run)
     model = load_model(run.lake.spark, run.model_path)
     labelled = model.transform(run.read(FEATURES)).select("customer_id", "features", "prediction")
-    centers = [center.tolist() for center in model.stages[-1].clusterCenters()]  # type: ignore[attr-defined]
+    centers = _read_centers(run)
     members = measure_members(labelled, len(centers))
     run.write((build_assignments(labelled, centers, members, run_id=run.run_id), ASSIGNMENTS))
     return f"{len(centers)} segments"
+
+
+def _read_centers(run: Run) -> list[list[float]]:
+    """Return each segment's centre in the clustered space."""
+    rows = run.read(CENTROIDS).where("position IS NOT NULL").orderBy("segment_id", "position").collect()
+    centers: dict[int, list[float]] = {}
+    for row in rows:
+        centers.setdefault(row["segment_id"], []).append(row["value_scaled"])
+    return list(centers.values())

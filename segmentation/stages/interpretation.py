@@ -27,12 +27,14 @@ from segmentation.tables import (
     ASSIGNMENTS,
     CENTROIDS,
     CUSTOMERS,
+    DECISION,
     FEATURES,
     GRID,
     PROFILES,
     QUARANTINE,
     ROW_COUNTS,
     SEGMENTS,
+    STABILITY,
     TRANSACTIONS,
     Table,
 )
@@ -64,7 +66,7 @@ def _tables(run: Run) -> list[Table]:
     sources = run.config.sources
     optional = [(TRANSACTIONS, sources.transactions), (CUSTOMERS, sources.customers)]
     present = [table for table, source in optional if source is not None]
-    return [*present, FEATURES, GRID, CENTROIDS, ASSIGNMENTS, PROFILES, SEGMENTS, ROW_COUNTS, QUARANTINE]
+    return [*present, FEATURES, GRID, DECISION, STABILITY, CENTROIDS, ASSIGNMENTS, PROFILES, SEGMENTS, ROW_COUNTS, QUARANTINE]
 
 
 def _described(run: Run) -> tuple[list[str], list[str]]:
@@ -94,6 +96,9 @@ def _audit(run: Run, sizes: list[SegmentSize], customers: int) -> dict[str, Any]
         )
     if len(chosen) != 1 or chosen[0]["k"] != len(sizes):
         raise QualityError("grid", expected=f"one chosen K of {len(sizes)}", found=str([row["k"] for row in chosen]))
+    verdicts = {
+        row["gate"]: row for row in run.read(DECISION).where("gate = 'structure' OR gate = 'rule' AND is_passed").collect()
+    }
     counts = run.read(ROW_COUNTS).collect()
     aside = sum(row["rows"] for row in counts if row["outcome"] != KEPT)
     quarantined = run.read(QUARANTINE).count()
@@ -107,6 +112,8 @@ def _audit(run: Run, sizes: list[SegmentSize], customers: int) -> dict[str, Any]
     return {
         "k": chosen[0]["k"],
         "decision": chosen[0]["verdict"].removeprefix("chosen: "),
+        "structure": verdicts["structure"]["verdict"],
+        "rule_k": verdicts["rule"]["k"],
         "rows_read": sum(row["rows"] for row in counts),
         "rows_kept": sum(row["rows"] for row in counts) - aside,
         "rows_set_aside": aside,

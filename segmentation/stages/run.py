@@ -145,6 +145,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "status": RUNNING,
         "as_of": run.config.as_of,
         "seeds": ",".join(map(str, run.config.clustering.seeds)),
+        "rule": run.config.clustering.rule,
         "config_hash": run.config.fingerprint(),
         "spark_version": run.lake.spark.version,
         "delta_version": delta_version(),

@@ -1,0 +1,142 @@
+"""How often each K is chosen on tables whose truth is known: writes the table of docs/choice_of_k.md.
+
+Ten generator seeds a table, K = 2..10, the default rule and silhouette alone, about three minutes on two cores.
+"""
+
+import argparse
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from pyspark.sql import SparkSession
+from sklearn.metrics import adjusted_rand_score
+
+from segmentation.blocks import ArrayPoints, Block
+from segmentation.clustering.fused import Settings
+from segmentation.clustering.refits import Refits, nearest
+from segmentation.config import Clustering
+from segmentation.selection import Candidate, Choice
+from segmentation.session import open_session
+from segmentation.stages.evidence import weigh
+from segmentation.stages.solving import Solved, solve_and_support
+from segmentation.synthetic import generate_mixture, generate_skewed
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "choice_of_k.md"
+# Standard deviations of a group between the nearest two: far enough apart that scaling does not push them together.
+SEPARATION = 10.0
+K_VALUES = tuple(range(2, 11))
+SEEDS = range(1, 11)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A table (customers, features) with the group of each customer, None without groups."""
+
+    columns: tuple[str, ...]
+    points: np.ndarray
+    truth: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen on a table, and how well it agrees with the truth (adjusted Rand), None without one."""
+
+    candidates: list[Candidate]
+    choice: Choice
+    agreement: float | None
+
+    @property
+    def by_silhouette(self) -> int:
+        """The K that silhouette alone would take."""
+        return max(self.candidates, key=lambda one: one.silhouette or -1.0).k
+
+
+def mixture(spark: SparkSession, seed: int, *, customers: int, features: int, shares: list[int], **options: object) -> Planted:
+    frame = generate_mixture(spark, customers=customers, features=features, shares=shares, seed=seed, **options)  # type: ignore[arg-type]
+    found = frame.toPandas()
+    names = tuple(name for name in found.columns if name.startswith("feature_"))
+    return Planted(names, found[list(names)].to_numpy(), found["true_segment"].to_numpy())
+
+
+def uniform(_: SparkSession, seed: int) -> Planted:
+    points = np.random.default_rng(seed).random((3000, 4))
+    return Planted(tuple(f"feature_{n}" for n in range(1, 5)), points, None)
+
+
+def whales(spark: SparkSession, seed: int) -> Planted:
+    """Skewed customers, neither logged nor capped, of whom one in two hundred orders and spends beyond all measure."""
+    names = ["recency_days", "frequency_orders", "monetary_total"]
+    found = generate_skewed(spark, customers=3000, features=4, seed=seed).select(*names).toPandas()
+    found.loc[found.index % 200 == 0, "frequency_orders"] *= 20
+    found.loc[found.index % 200 == 0, "monetary_total"] *= 400
+    return Planted(tuple(names), found.to_numpy(), None)
+
+
+TABLES: dict[str, Callable[[SparkSession, int], Planted]] = {
+    "3 separated groups": partial(mixture, customers=3000, features=4, shares=[1] * 3, separation=SEPARATION),
+    "4 separated groups": partial(mixture, customers=3000, features=4, shares=[1] * 4, separation=SEPARATION),
+    "6 separated groups": partial(mixture, customers=3000, features=5, shares=[1] * 6, separation=SEPARATION),
+    "8 separated groups": partial(mixture, customers=4000, features=6, shares=[1] * 8, separation=SEPARATION),
+    "4 groups of 70, 20, 8, 2 %": partial(mixture, customers=4000, features=4, shares=[70, 20, 8, 2], separation=SEPARATION),
+    "4 groups of spread 0.5, 1, 1.5, 2": partial(
+        mixture, customers=3000, features=4, shares=[1] * 4, separation=9.0, spreads=[0.5, 1.0, 1.5, 2.0]
+    ),
+    "uniform noise": uniform,
+    "one Gaussian ball": partial(mixture, customers=3000, features=4, shares=[1]),
+    "unscaled whales": whales,
+}
+
+
+def choose(planted: Planted, *, solver_seed: int = 1, clustering: Clustering | None = None) -> Chosen:
+    """Run the fused grid with its evidence in this process, and choose."""
+    clustering = clustering or Clustering.model_validate({})
+    scaled = (planted.points - planted.points.mean(0)) / planted.points.std(0, ddof=1)
+    order = np.random.default_rng(0).permutation(len(scaled))
+    points = ArrayPoints(Block(np.arange(len(scaled), dtype=np.uint64), scaled[order], None))
+    settings = Settings(K_VALUES, (solver_seed,), clustering.max_iterations, clustering.min_gain)
+    refits = Refits(planted.columns, 1, clustering.resamples, clustering.null_tables, clustering.max_iterations)
+    solved = Solved("fused", *solve_and_support(points, settings=settings, refits=refits))
+    candidates, choice = weigh(solved, planted.columns, clustering, asked_k=None)
+    centers = next(fit.centers for fit, _ in solved.solutions if fit.k == choice.k)
+    agreement = None if planted.truth is None else float(adjusted_rand_score(planted.truth, nearest(centers, scaled)))
+    return Chosen(candidates, choice, agreement)
+
+
+def rows(spark: SparkSession) -> Iterator[str]:
+    yield "| table | default rule: K (times) | silhouette alone: K (times) | structure (times) | adjusted Rand, lowest |"
+    yield "|---|---|---|---|--:|"
+    for name, make in TABLES.items():
+        found = [choose(make(spark, seed)) for seed in SEEDS]
+        lowest = [one.agreement for one in found if one.agreement is not None]
+        counts = (
+            _count(one.choice.k for one in found),
+            _count(one.by_silhouette for one in found),
+            _count(one.choice.structure for one in found),
+        )
+        yield f"| {name} | {' | '.join(counts)} | {f'{min(lowest):.3f}' if lowest and 'ball' not in name else ''} |"
+
+
+def _count(values: Iterator[object]) -> str:
+    return ", ".join(
+        f"{value} ({times})" for value, times in sorted(Counter(values).items(), key=lambda item: str(item[0]).zfill(3))
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--print", action="store_true", help="print the table and leave the page alone")
+    asked = parser.parse_args()
+    spark, _ = open_session()
+    table = "\n".join(rows(spark))
+    print(table)
+    if not asked.print:
+        text = PAGE.read_text()
+        PAGE.write_text(re.sub(r"(?s)(<!-- table -->\n).*(<!-- end -->)", lambda found: f"{found[1]}{table}\n{found[2]}", text))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""``BisectingKMeans`` and ``GaussianMixture`` of Spark ML in place of k-means, judged alike. Floor 2; feeds ``grid``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pyspark.ml import Transformer
+from pyspark.ml.clustering import BisectingKMeans, GaussianMixture
+from pyspark.ml.feature import SQLTransformer
+from pyspark.ml.linalg import Vectors
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from segmentation.agreement import Labels, cross_tabulate
+from segmentation.blocks import Block
+from segmentation.clustering.refits import Support, customers_of, permute_columns, resample, summarise
+from segmentation.members import evaluate_labels
+from segmentation.parallel import side_by_side
+
+Algorithm = Literal["bisecting_kmeans", "gaussian_mixture"]
+# A refit is some Spark jobs here, not some matrix products.
+SAMPLE_ROWS = 2000
+MOST_RESAMPLES, MOST_NULL_TABLES = 5, 2
+_LABEL = "cluster"
+
+
+@dataclass(frozen=True)
+class AlternateFit:
+    """The best restart of one K; its model writes the column ``cluster``. ``converged`` is None where Spark does not say."""
+
+    k: int
+    seed: int
+    model: Any
+    iterations: int
+    converged: bool | None
+
+    def label(self, prepared: DataFrame) -> DataFrame:
+        """Return ``prepared`` with the cluster as ``prediction``."""
+        labelled: DataFrame = self.model.transform(prepared)
+        return labelled.withColumn("prediction", F.col(_LABEL)).drop(_LABEL)
+
+
+def fit_alternates(
+    prepared: DataFrame,
+    *,
+    algorithm: Algorithm,
+    k_values: Sequence[int],
+    seeds: Sequence[int],
+    max_iterations: int,
+    tolerance: float,
+    weight: str | None = None,
+) -> list[AlternateFit]:
+    """Fit every K with every seed, side by side; keep the cheapest tree, or the likeliest mixture, of each K.
+
+    Parameters
+    ----------
+    prepared : DataFrame with ``features`` (vector), cached
+    tolerance : mixture: a restart ends when the log-likelihood changes by less
+    """
+
+    def fit(restart: tuple[int, int]) -> tuple[float, AlternateFit]:
+        k, seed = restart
+        shared: dict[str, Any] = {"k": k, "seed": seed, "maxIter": max_iterations, "predictionCol": _LABEL}
+        if weight is not None:
+            shared["weightCol"] = weight
+        if algorithm == "bisecting_kmeans":
+            tree = BisectingKMeans(**shared).fit(prepared)
+            return tree.summary.trainingCost, AlternateFit(k, seed, tree, max_iterations, None)
+        mixture = GaussianMixture(tol=tolerance, **shared).fit(prepared)
+        iterations = int(mixture.summary.numIter)
+        return -mixture.summary.logLikelihood, AlternateFit(k, seed, mixture, iterations, iterations < max_iterations)
+
+    found = side_by_side(prepared.sparkSession, fit, [(k, seed) for k in k_values for seed in seeds])
+    return [min((one for one in found if one[1].k == k), key=lambda one: (one[0], one[1].seed))[1] for k in k_values]
+
+
+def support_alternates(
+    spark: SparkSession,
+    sample: Block,
+    fits: Sequence[AlternateFit],
+    *,
+    algorithm: Algorithm,
+    columns: Sequence[str],
+    seed: int,
+    resamples: int,
+    null_tables: int,
+    max_iterations: int,
+    tolerance: float,
+) -> dict[int, Support]:
+    """Refit every K on resampled customers and on permuted tables, as ``refits.support_grid`` does for k-means.
+
+    Parameters
+    ----------
+    sample : of ``refits.draw_sample``, about ``SAMPLE_ROWS`` rows
+    columns : the column that each coordinate belongs to
+    resamples, null_tables : count; at most ``MOST_RESAMPLES`` and ``MOST_NULL_TABLES`` are made
+    """
+    options: dict[str, Any] = {"algorithm": algorithm, "max_iterations": max_iterations, "tolerance": tolerance}
+    k_values = [fit.k for fit in fits]
+
+    def refit(block: Block, number: int) -> tuple[DataFrame, list[AlternateFit]]:
+        frame = _frame_of(spark, block).cache()
+        return frame, fit_alternates(frame, k_values=k_values, seeds=[seed + number], weight="weight", **options)
+
+    everyone = _frame_of(spark, sample).cache()
+    published = {fit.k: _labels_of(fit, everyone) for fit in fits}
+    tables: Mapping[int, list[Any]] = {k: [] for k in k_values}
+    for number in range(min(resamples, MOST_RESAMPLES)):
+        frame, again = refit(resample(sample, np.random.default_rng((seed, 1, number))), number)
+        for fit in again:
+            labels = _labels_of(fit, everyone)
+            tables[fit.k].append(cross_tabulate(published[fit.k], labels, customers_of(sample), shape=(fit.k, fit.k)))
+        frame.unpersist()
+    explained: Mapping[int, list[float]] = {k: [] for k in k_values}
+    silhouettes: Mapping[int, list[float | None]] = {k: [] for k in k_values}
+    for number in range(min(null_tables, MOST_NULL_TABLES)):
+        frame, again = refit(permute_columns(sample, columns, np.random.default_rng((seed, 2, number))), number)
+        for fit in again:
+            _, found = evaluate_labels(fit.label(frame), fit.k)
+            explained[fit.k].append(found.explained_share)
+            silhouettes[fit.k].append(found.silhouette)
+        frame.unpersist()
+    everyone.unpersist()
+    return {k: summarise(tables[k], explained[k], silhouettes[k]) for k in k_values}
+
+
+def renumber(model: Any, order: Sequence[int]) -> list[Transformer]:
+    """Return the model and a stage that numbers its clusters canonically as ``prediction``: ``order[i]`` becomes i."""
+    new = [str(order.index(cluster)) for cluster in range(len(order))]
+    statement = f"SELECT *, CAST(element_at(array({', '.join(new)}), {_LABEL} + 1) AS INT) AS prediction FROM __THIS__"
+    return [model, SQLTransformer(statement=statement)]
+
+
+def _frame_of(spark: SparkSession, block: Block) -> DataFrame:
+    rows = [
+        (number, Vectors.dense(point), weight)
+        for number, (point, weight) in enumerate(zip(block.points.tolist(), customers_of(block).tolist(), strict=True))
+    ]
+    return spark.createDataFrame(rows, ["row", "features", "weight"]).coalesce(1)
+
+
+def _labels_of(fit: AlternateFit, frame: DataFrame) -> Labels:
+    rows = fit.label(frame).select("row", "prediction").collect()
+    return np.array([row["prediction"] for row in sorted(rows, key=lambda row: row["row"])], dtype=np.intp)
