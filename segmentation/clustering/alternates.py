@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pyspark.ml import Transformer
+from pyspark.ml import Pipeline, PipelineModel, Transformer
 from pyspark.ml.clustering import BisectingKMeans, GaussianMixture
-from pyspark.ml.feature import SQLTransformer
+from pyspark.ml.feature import SQLTransformer, VectorAssembler
 from pyspark.ml.linalg import Vectors
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -22,7 +22,7 @@ Algorithm = Literal["bisecting_kmeans", "gaussian_mixture"]
 # A refit is some Spark jobs here, not some matrix products.
 SAMPLE_ROWS = 2000
 MOST_RESAMPLES, MOST_NULL_TABLES = 5, 2
-_LABEL = "cluster"
+_LABEL, _LIFTED = "cluster", "lifted"
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class AlternateFit:
 
     k: int
     seed: int
-    model: Any
+    model: PipelineModel
     iterations: int
     converged: bool | None
 
     def label(self, prepared: DataFrame) -> DataFrame:
         """Return ``prepared`` with the cluster as ``prediction``."""
-        labelled: DataFrame = self.model.transform(prepared)
-        return labelled.withColumn("prediction", F.col(_LABEL)).drop(_LABEL)
+        labelled = self.model.transform(prepared).withColumn("prediction", F.col(_LABEL))
+        return labelled.select(*prepared.columns, "prediction")
 
 
 def fit_alternates(
@@ -65,11 +65,11 @@ def fit_alternates(
         if weight is not None:
             shared["weightCol"] = weight
         if algorithm == "bisecting_kmeans":
-            tree = BisectingKMeans(**shared).fit(prepared)
-            return tree.summary.trainingCost, AlternateFit(k, seed, tree, max_iterations, None)
-        mixture = GaussianMixture(tol=tolerance, **shared).fit(prepared)
-        iterations = int(mixture.summary.numIter)
-        return -mixture.summary.logLikelihood, AlternateFit(k, seed, mixture, iterations, iterations < max_iterations)
+            model = Pipeline(stages=[*_lift(), BisectingKMeans(featuresCol=_LIFTED, **shared)]).fit(prepared)
+            return _summary(model).trainingCost, AlternateFit(k, seed, model, max_iterations, None)
+        model = Pipeline(stages=[GaussianMixture(tol=tolerance, **shared)]).fit(prepared)
+        iterations = int(_summary(model).numIter)
+        return -_summary(model).logLikelihood, AlternateFit(k, seed, model, iterations, iterations < max_iterations)
 
     found = side_by_side(prepared.sparkSession, fit, [(k, seed) for k in k_values for seed in seeds])
     return [min((one for one in found if one[1].k == k), key=lambda one: (one[0], one[1].seed))[1] for k in k_values]
@@ -125,11 +125,28 @@ def support_alternates(
     return {k: summarise(tables[k], explained[k], silhouettes[k]) for k in k_values}
 
 
-def renumber(model: Any, order: Sequence[int]) -> list[Transformer]:
-    """Return the model and a stage that numbers its clusters canonically as ``prediction``: ``order[i]`` becomes i."""
+def _lift() -> list[Transformer]:
+    """Return stages that add a coordinate of 1 to every point.
+
+    Spark parts the first two centres by a fraction of their norm, which is nought where features are centred. A
+    coordinate that is the same for all changes no distance.
+    """
+    return [
+        SQLTransformer(statement="SELECT *, 1D AS lift FROM __THIS__"),
+        VectorAssembler(inputCols=["features", "lift"], outputCol=_LIFTED),
+    ]
+
+
+def _summary(model: PipelineModel) -> Any:
+    clusters: Any = model.stages[-1]
+    return clusters.summary
+
+
+def renumber(model: PipelineModel, order: Sequence[int]) -> list[Transformer]:
+    """Return the model's stages and one that numbers its clusters canonically as ``prediction``: ``order[i]`` becomes i."""
     new = [str(order.index(cluster)) for cluster in range(len(order))]
     statement = f"SELECT *, CAST(element_at(array({', '.join(new)}), {_LABEL} + 1) AS INT) AS prediction FROM __THIS__"
-    return [model, SQLTransformer(statement=statement)]
+    return [*model.stages, SQLTransformer(statement=statement)]
 
 
 def _frame_of(spark: SparkSession, block: Block) -> DataFrame:
