@@ -25,6 +25,8 @@ from segmentation.stages.run import Run
 Solver = Literal["mllib", "fused"]
 # MLlib's grid of seven K and three seeds ends within a minute up to here; see scripts/benchmark/NOTES.md.
 MLLIB_CUSTOMERS = 100_000
+# The same for every configuration: other solver seeds must not be judged by other resamples.
+REFIT_SEED = 1
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def solve(run: Run, prepared: DataFrame, preparation: Prepared, customers: int) 
     if clustering.algorithm != "kmeans":
         return _solve_alternates(run, prepared, k_values, columns, customers)
     solver = choose_solver(clustering, customers)
-    refits = Refits(columns, clustering.seeds[0], clustering.resamples, clustering.null_tables, clustering.max_iterations)
+    refits = Refits(columns, REFIT_SEED, clustering.resamples, clustering.null_tables, clustering.max_iterations)
     if solver == "fused":
         settings = Settings(
             k_values=tuple(k_values),
@@ -168,7 +170,7 @@ def _solve_alternates(run: Run, prepared: DataFrame, k_values: list[int], column
         fits,
         algorithm=clustering.algorithm,
         columns=columns,
-        seed=clustering.seeds[0],
+        seed=REFIT_SEED,
         resamples=clustering.resamples,
         null_tables=clustering.null_tables,
         max_iterations=clustering.max_iterations,
