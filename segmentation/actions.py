@@ -1,0 +1,345 @@
+"""Profiles in, advice out: each piece with the numbers that led to it and how to know that it failed. Floor 2.
+
+The rules are data. A rule fires for a segment whose value of the trigger's metric lies beyond the threshold; it is
+addressed to those of its customers who themselves lie beyond it. No rule fires for everybody, and nothing is said
+of what an action will bring: that is for the hold-out to show.
+"""
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from segmentation.holdout import plan_holdout
+from segmentation.traits import Trait, plain, short
+
+MOST_ACTIONS = 3
+LEAST_ADDRESSED = 0.05
+REVENUE = "@revenue"
+ANY_LEVEL = "@level"
+# Many customers have none: their median says nothing.
+_MEANS = ("discount_share", "return_rate", "category_share_*")
+Outcome = Literal["orders", "returns", "none"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """``metric`` at or beyond a threshold: ``times`` the population's value, or ``fixed``; beyond it where ``is_strict``."""
+
+    metric: str
+    side: Literal["above", "below"]
+    times: float | None = None
+    fixed: float | None = None
+    is_strict: bool = False
+
+    def threshold(self, population: float) -> float:
+        return self.fixed if self.fixed is not None else float(self.times or 0) * population
+
+    def is_met(self, value: float, threshold: float) -> bool:
+        return value >= threshold if self.side == "above" else value <= threshold
+
+    def meets(self, value: Column, threshold: float) -> Column:
+        """Return the condition on a customer's own value; null is no."""
+        if self.side == "above":
+            return value > threshold if self.is_strict else value >= threshold
+        return value < threshold if self.is_strict else value <= threshold
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When to advise what. ``also``: what an addressed customer meets besides, where the metric is known.
+
+    ``unless``: rules that speak of the same customers and go first. ``outcome``: what the hold-out compares.
+    """
+
+    action: str
+    trigger: Condition
+    sentence: str
+    outcome: Outcome = "none"
+    also: tuple[Condition, ...] = ()
+    unless: tuple[str, ...] = ()
+
+
+RULES = (
+    Rule(
+        "win_back",
+        Condition("recency_days", "above", times=2.0),
+        "Win back the {customers} customers who stayed away for {threshold} days or more and had spent at least as much as the "
+        "median customer: half of the segment has been away for {value} days or more, half of all customers for "
+        "{population_value}; these spent {revenue}.",
+        also=(Condition("monetary_total", "above", times=1.0),),
+    ),
+    Rule(
+        "spare_cost",
+        Condition("recency_days", "above", times=2.0),
+        "Leave the {customers} customers who stayed away for {threshold} days or more and had spent less than the median "
+        "customer out of paid campaigns: half of the segment has been away for {value} days or more, half of all customers "
+        "for {population_value}; these spent {revenue} in all.",
+        also=(Condition("monetary_total", "below", times=1.0, is_strict=True),),
+    ),
+    Rule(
+        "second_order",
+        Condition("frequency_orders", "below", fixed=1.0),
+        "Ask the {customers} customers with {threshold} order, who bought not long ago, for a second one: the median is {value} "
+        "in the segment and {population_value} among all customers.",
+        outcome="returns",
+        also=(Condition("recency_days", "below", times=1.0),),
+    ),
+    Rule(
+        "keep_best",
+        Condition(REVENUE, "above", times=2.0),
+        "Look after the {customers} customers who each brought {threshold} or more before anything else: the median is {value} "
+        "in the segment and {population_value} among all customers, and these brought {revenue}.",
+        outcome="orders",
+        unless=("win_back",),
+    ),
+    Rule(
+        "more_visits",
+        Condition("frequency_orders", "below", times=0.8),
+        "Remind the {customers} customers with {threshold} orders or fewer whose baskets are at least of the usual size: the "
+        "median is {value} orders in the segment and {population_value} among all customers.",
+        outcome="orders",
+        also=(Condition("average_order_value", "above", times=1.0),),
+        unless=("win_back", "spare_cost", "second_order"),
+    ),
+    Rule(
+        "larger_baskets",
+        Condition("average_order_value", "below", times=0.8),
+        "Give the {customers} customers who come as often as the median customer and pay {threshold} or less an order a reason "
+        "to add to the basket: the median order is {value} in the segment and {population_value} among all customers.",
+        outcome="orders",
+        also=(Condition("frequency_orders", "above", times=1.0),),
+        unless=("win_back", "spare_cost"),
+    ),
+    Rule(
+        "less_discount",
+        Condition("discount_share", "above", times=1.2),
+        "Try smaller discounts on the {customers} customers who got {threshold} or more off: the mean is {value} in the segment "
+        "and {population_value} among all customers.",
+        outcome="orders",
+    ),
+    Rule(
+        "fewer_returns",
+        Condition("return_rate", "above", times=1.5),
+        "Ask the {customers} customers who sent back {threshold} of their lines or more for the cause: the mean is {value} in "
+        "the segment and {population_value} among all customers.",
+    ),
+    Rule(
+        "lead_with_category",
+        Condition("category_share_*", "above", times=1.5),
+        "Lead with {subject} when writing to the {customers} customers who spend {threshold} or more of their money on it: the "
+        "mean is {value} in the segment and {population_value} among all customers.",
+        outcome="orders",
+    ),
+    Rule(
+        "speak_to_level",
+        Condition(ANY_LEVEL, "above", times=1.5),
+        "Speak to the {customers} customers with “{subject}” as a group of their own: they are {value} of the segment and "
+        "{population_value} of all customers, and {threshold} would have been enough to say so.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is known of a segment, or of all customers: medians and means by feature, the feature's unit."""
+
+    medians: Mapping[str, float | None]
+    means: Mapping[str, float | None]
+
+    def value(self, metric: str) -> float | None:
+        """Return the median of a metric, the mean of a share."""
+        is_mean = any(fnmatch.fnmatchcase(metric, pattern) for pattern in _MEANS)
+        return (self.means if is_mean else self.medians).get(metric)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A rule that fired for a segment; how many it speaks to is yet to be counted."""
+
+    segment_id: int
+    rule: Rule
+    metric: str
+    value: float
+    population_value: float
+    threshold: float
+    also: tuple[tuple[Condition, float], ...] = ()
+
+    def addresses(self, missing: str) -> Column:
+        """Return the condition on a customer to be spoken to; null is no. ``missing`` is the level of no value."""
+        if "=" in self.metric:
+            feature, level = self.metric.split("=", 1)
+            condition = F.coalesce(F.col(f"`{feature}`"), F.lit(missing)) == level
+        else:
+            condition = self.rule.trigger.meets(F.col(f"`{self.metric}`").cast("double"), self.threshold)
+        for one, threshold in self.also:
+            condition = condition & one.meets(F.col(f"`{one.metric}`").cast("double"), threshold)
+        return condition
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """Who an advice speaks to: customers, their revenue, and the measured rate of the outcome (None without one)."""
+
+    customers: int
+    revenue: Decimal | None
+    baseline_rate: float | None
+
+
+@dataclass(frozen=True)
+class Action:
+    """One row of ``tables.ACTIONS`` without its run."""
+
+    segment_id: int
+    rank: int
+    action: str
+    advice: str
+    metric: str
+    value: float
+    population_value: float
+    threshold: float
+    threshold_side: str
+    customers: int
+    revenue: Decimal | None
+    holdout_customers: int | None
+    baseline_rate: float | None
+    lift: float | None
+    failure_test: str
+
+
+def find_advice(
+    segment_id: int,
+    own: Figures,
+    everyone: Figures,
+    traits: Sequence[Trait],
+    *,
+    revenue: str | None,
+    rules: Sequence[Rule] = RULES,
+) -> list[Advice]:
+    """Return the advice whose trigger a segment meets, in the order of the rules; often none.
+
+    Parameters
+    ----------
+    traits : of the segment's clustered features; the levels among them that most of it has can trigger
+    revenue : the feature that counts as revenue, if any
+    """
+    found = []
+    for rule in rules:
+        for metric, value, population in _candidates(rule.trigger.metric, own, everyone, traits, revenue):
+            threshold = rule.trigger.threshold(population)
+            if threshold > 0 and rule.trigger.is_met(value, threshold):
+                also = tuple(_also(rule, everyone))
+                found.append(Advice(segment_id, rule, metric, value, population, threshold, also))
+                break
+    return found
+
+
+def _candidates(
+    pattern: str, own: Figures, everyone: Figures, traits: Sequence[Trait], revenue: str | None
+) -> list[tuple[str, float, float]]:
+    """Return the metrics a trigger speaks of with the segment's and the population's value, the largest ratio first."""
+    if pattern == ANY_LEVEL:
+        pairs = [(trait.feature, trait.own, trait.population) for trait in traits if trait.is_typical]
+    else:
+        metric = revenue if pattern == REVENUE else pattern
+        names = [] if metric is None else fnmatch.filter(sorted({*own.medians, *own.means}), metric)
+        pairs = [
+            (name, value, population)
+            for name in names
+            if (value := own.value(name)) is not None and (population := everyone.value(name)) is not None
+        ]
+    return sorted(pairs, key=lambda pair: (-(pair[1] / pair[2]) if pair[2] > 0 else 0.0, pair[0]))
+
+
+def _also(rule: Rule, everyone: Figures) -> list[tuple[Condition, float]]:
+    known = ((one, everyone.value(one.metric)) for one in rule.also)
+    return [(one, one.threshold(population)) for one, population in known if population is not None]
+
+
+def build_actions(advice: Sequence[Advice], addressed: Sequence[Addressed], *, size: int, lift: float, days: int) -> list[Action]:
+    """Return a segment's actions, at most three, from its advice and whom each speaks to.
+
+    An advice to fewer than one in twenty of the segment is dropped, and one that another of the same customers precedes.
+
+    Parameters
+    ----------
+    size : customers of the segment
+    lift : relative change of the rate that the hold-out shall be able to show
+    days : period in which an order counts, days
+    """
+    actions: list[Action] = []
+    for one, whom in zip(advice, addressed, strict=True):
+        if whom.customers < max(1, LEAST_ADDRESSED * size) or len(actions) == MOST_ACTIONS:
+            continue
+        if {action.action for action in actions} & set(one.rule.unless):
+            continue
+        arm = plan_holdout(whom.customers, whom.baseline_rate, lift)
+        actions.append(
+            Action(
+                segment_id=one.segment_id,
+                rank=len(actions) + 1,
+                action=one.rule.action,
+                advice=_fill(one, whom),
+                metric=one.metric,
+                value=one.value,
+                population_value=one.population_value,
+                threshold=one.threshold,
+                threshold_side=one.rule.trigger.side,
+                customers=whom.customers,
+                revenue=whom.revenue,
+                holdout_customers=arm[0] if arm else None,
+                baseline_rate=whom.baseline_rate,
+                lift=arm[1] if arm else None,
+                failure_test=_failure_test(one.rule.outcome, whom, arm, days),
+            )
+        )
+    return actions
+
+
+def _fill(one: Advice, whom: Addressed) -> str:
+    is_share = "=" in one.metric or any(fnmatch.fnmatchcase(one.metric, pattern) for pattern in _MEANS)
+    spell = spell_share if is_share else spell_number
+    return one.rule.sentence.format(
+        customers=f"{whom.customers:,}",
+        revenue="an unknown sum" if whom.revenue is None else f"{whom.revenue:,.0f}",
+        value=spell(one.value),
+        population_value=spell(one.population_value),
+        threshold=spell(one.threshold),
+        subject=plain(one.metric).removeprefix("share of ").replace("=", ": "),
+    )
+
+
+def spell_share(value: float) -> str:
+    """Return a share as a percentage."""
+    return f"{value:.0%}" if value >= 0.1 else f"{value:.1%}"
+
+
+def spell_number(value: float) -> str:
+    """Return a number, a whole one without decimals."""
+    return f"{value:,.0f}" if value == int(value) else short(value)
+
+
+_OUTCOMES: dict[Outcome, str] = {
+    "orders": "the share that orders within {days} days",
+    "returns": "the share that orders a second time",
+    "none": "the spend per customer",
+}
+
+
+def _failure_test(outcome: Outcome, whom: Addressed, arm: tuple[int, float] | None, days: int) -> str:
+    measure = _OUTCOMES[outcome].format(days=days)
+    if arm is None:
+        why = "no rate could be measured beforehand" if whom.baseline_rate is None else "they are too few to plan for a rate"
+        return (
+            f"Leave a part out, chosen by chance, and compare {measure}: if those addressed are not ahead by more than "
+            f"chance allows, it failed ({why})."
+        )
+    rate = whom.baseline_rate or 0.0
+    return (
+        f"Address {arm[0]:,} and leave out {arm[0]:,}, chosen by chance, and compare {measure}, {rate:.1%} so far: "
+        f"so many show a change by {arm[1]:.0%} of it; if the test at 5 % finds none, it failed or did less."
+    )
