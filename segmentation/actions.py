@@ -6,6 +6,7 @@ of what an action will bring: that is for the hold-out to show.
 """
 
 import fnmatch
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,21 +24,33 @@ REVENUE = "@revenue"
 ANY_LEVEL = "@level"
 # Many customers have none: their median says nothing.
 _MEANS = ("discount_share", "return_rate", "category_share_*")
-Outcome = Literal["orders", "returns", "none"]
+_WHOLE = ("recency_days", "frequency_orders", "tenure_days")
+Outcome = Literal["more_orders", "no_fewer_orders", "second_order", "spend"]
 
 
 @dataclass(frozen=True)
 class Condition:
-    """``metric`` at or beyond a threshold: ``times`` the population's value, or ``fixed``; beyond it where ``is_strict``."""
+    """``metric`` at or beyond a threshold; beyond it where ``is_strict``.
+
+    The threshold is ``times`` the population's value, ``fixed``, or the population's ``patience``: the days within which
+    nine in ten of those who came back usually do so (where nobody did, ``times`` the population's value).
+    """
 
     metric: str
     side: Literal["above", "below"]
     times: float | None = None
     fixed: float | None = None
     is_strict: bool = False
+    is_patience: bool = False
 
-    def threshold(self, population: float) -> float:
-        return self.fixed if self.fixed is not None else float(self.times or 0) * population
+    def threshold(self, population: float, patience: float | None) -> float:
+        """Return the threshold; of a whole number the nearest whole one with the same meaning."""
+        found = self.fixed if self.fixed is not None else float(self.times or 0) * population
+        if self.is_patience and patience is not None:
+            found = patience
+        if self.metric in _WHOLE:
+            return float(math.ceil(found) if self.side == "above" else math.floor(found))
+        return found
 
     def is_met(self, value: float, threshold: float) -> bool:
         return value >= threshold if self.side == "above" else value <= threshold
@@ -59,7 +72,7 @@ class Rule:
     action: str
     trigger: Condition
     sentence: str
-    outcome: Outcome = "none"
+    outcome: Outcome = "spend"
     also: tuple[Condition, ...] = ()
     unless: tuple[str, ...] = ()
 
@@ -67,7 +80,7 @@ class Rule:
 RULES = (
     Rule(
         "win_back",
-        Condition("recency_days", "above", times=2.0),
+        Condition("recency_days", "above", times=2.0, is_patience=True),
         "Win back the {customers} customers who stayed away for {threshold} days or more and had spent at least as much as the "
         "median customer: half of the segment has been away for {value} days or more, half of all customers for "
         "{population_value}; these spent {revenue}.",
@@ -75,7 +88,7 @@ RULES = (
     ),
     Rule(
         "spare_cost",
-        Condition("recency_days", "above", times=2.0),
+        Condition("recency_days", "above", times=2.0, is_patience=True),
         "Leave the {customers} customers who stayed away for {threshold} days or more and had spent less than the median "
         "customer out of paid campaigns: half of the segment has been away for {value} days or more, half of all customers "
         "for {population_value}; these spent {revenue} in all.",
@@ -86,7 +99,7 @@ RULES = (
         Condition("frequency_orders", "below", fixed=1.0),
         "Ask the {customers} customers with {threshold} order, who bought not long ago, for a second one: the median is {value} "
         "in the segment and {population_value} among all customers.",
-        outcome="returns",
+        outcome="second_order",
         also=(Condition("recency_days", "below", times=1.0),),
     ),
     Rule(
@@ -94,7 +107,7 @@ RULES = (
         Condition(REVENUE, "above", times=2.0),
         "Look after the {customers} customers who each brought {threshold} or more before anything else: the median is {value} "
         "in the segment and {population_value} among all customers, and these brought {revenue}.",
-        outcome="orders",
+        outcome="more_orders",
         unless=("win_back",),
     ),
     Rule(
@@ -102,7 +115,7 @@ RULES = (
         Condition("frequency_orders", "below", times=0.8),
         "Remind the {customers} customers with {threshold} orders or fewer whose baskets are at least of the usual size: the "
         "median is {value} orders in the segment and {population_value} among all customers.",
-        outcome="orders",
+        outcome="more_orders",
         also=(Condition("average_order_value", "above", times=1.0),),
         unless=("win_back", "spare_cost", "second_order"),
     ),
@@ -111,7 +124,7 @@ RULES = (
         Condition("average_order_value", "below", times=0.8),
         "Give the {customers} customers who come as often as the median customer and pay {threshold} or less an order a reason "
         "to add to the basket: the median order is {value} in the segment and {population_value} among all customers.",
-        outcome="orders",
+        outcome="more_orders",
         also=(Condition("frequency_orders", "above", times=1.0),),
         unless=("win_back", "spare_cost"),
     ),
@@ -120,7 +133,7 @@ RULES = (
         Condition("discount_share", "above", times=1.2),
         "Try smaller discounts on the {customers} customers who got {threshold} or more off: the mean is {value} in the segment "
         "and {population_value} among all customers.",
-        outcome="orders",
+        outcome="no_fewer_orders",
     ),
     Rule(
         "fewer_returns",
@@ -133,7 +146,7 @@ RULES = (
         Condition("category_share_*", "above", times=1.5),
         "Lead with {subject} when writing to the {customers} customers who spend {threshold} or more of their money on it: the "
         "mean is {value} in the segment and {population_value} among all customers.",
-        outcome="orders",
+        outcome="more_orders",
     ),
     Rule(
         "speak_to_level",
@@ -146,10 +159,14 @@ RULES = (
 
 @dataclass(frozen=True)
 class Figures:
-    """What is known of a segment, or of all customers: medians and means by feature, the feature's unit."""
+    """What is known of a segment, or of all customers: medians and means by feature, the feature's unit.
+
+    ``patience``: days within which nine in ten of the customers who came back usually do so, if any did.
+    """
 
     medians: Mapping[str, float | None]
     means: Mapping[str, float | None]
+    patience: float | None = None
 
     def value(self, metric: str) -> float | None:
         """Return the median of a metric, the mean of a share."""
@@ -230,7 +247,7 @@ def find_advice(
     found = []
     for rule in rules:
         for metric, value, population in _candidates(rule.trigger.metric, own, everyone, traits, revenue):
-            threshold = rule.trigger.threshold(population)
+            threshold = rule.trigger.threshold(population, everyone.patience)
             if threshold > 0 and rule.trigger.is_met(value, threshold):
                 also = tuple(_also(rule, everyone))
                 found.append(Advice(segment_id, rule, metric, value, population, threshold, also))
@@ -257,7 +274,7 @@ def _candidates(
 
 def _also(rule: Rule, everyone: Figures) -> list[tuple[Condition, float]]:
     known = ((one, everyone.value(one.metric)) for one in rule.also)
-    return [(one, one.threshold(population)) for one, population in known if population is not None]
+    return [(one, one.threshold(population, everyone.patience)) for one, population in known if population is not None]
 
 
 def build_actions(advice: Sequence[Advice], addressed: Sequence[Addressed], *, size: int, lift: float, days: int) -> list[Action]:
@@ -323,23 +340,26 @@ def spell_number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else short(value)
 
 
-_OUTCOMES: dict[Outcome, str] = {
-    "orders": "the share that orders within {days} days",
-    "returns": "the share that orders a second time",
-    "none": "the spend per customer",
+_MEASURES: dict[Outcome, str] = {
+    "more_orders": "the share that orders within {days} days",
+    "no_fewer_orders": "the share that orders within {days} days",
+    "second_order": "the share that orders again",
+    "spend": "the spend per customer",
 }
 
 
 def _failure_test(outcome: Outcome, whom: Addressed, arm: tuple[int, float] | None, days: int) -> str:
-    measure = _OUTCOMES[outcome].format(days=days)
-    if arm is None:
-        why = "no rate could be measured beforehand" if whom.baseline_rate is None else "they are too few to plan for a rate"
+    measure = _MEASURES[outcome].format(days=days)
+    failed = "those addressed are behind" if outcome == "no_fewer_orders" else "those addressed are not ahead"
+    if arm is not None:
         return (
-            f"Leave a part out, chosen by chance, and compare {measure}: if those addressed are not ahead by more than "
-            f"chance allows, it failed ({why})."
+            f"Address {arm[0]:,} and leave out {arm[0]:,}, chosen by chance, and compare {measure}, {whom.baseline_rate:.1%} so "
+            f"far: so many show a change by {arm[1]:.0%} of it. If {failed} by the test at 5%, it failed."
         )
-    rate = whom.baseline_rate or 0.0
-    return (
-        f"Address {arm[0]:,} and leave out {arm[0]:,}, chosen by chance, and compare {measure}, {rate:.1%} so far: "
-        f"so many show a change by {arm[1]:.0%} of it; if the test at 5 % finds none, it failed or did less."
-    )
+    if whom.baseline_rate is None:
+        why = "no rate could be measured beforehand, so that no size can be given"
+    elif whom.baseline_rate > 0.9:
+        why = f"{whom.baseline_rate:.1%} do so anyway, so that no size can be given"
+    else:
+        why = "they are too few to show any likely change"
+    return f"Leave a part out, chosen by chance, and compare {measure}. If {failed}, it failed; {why}."

@@ -266,7 +266,9 @@ class Segments(Section):
     exemplars: Literal["pseudonyms", "ids", "off"] = Field(
         "pseudonyms", description="example customers under a keyed pseudonym, under their ids, or none"
     )
-    baseline_days: int = Field(30, ge=1, le=3650, description="an order in so many last days counts for the baseline rate, days")
+    baseline_days: int | None = Field(
+        None, ge=1, le=3650, description="an order in so many last days counts for the baseline rate; the usual gap by default"
+    )
     lift: float = Field(0.1, gt=0, le=1, description="relative lift that a hold-out shall be able to show, 0.1 is a tenth")
 
     @model_validator(mode="after")

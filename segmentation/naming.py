@@ -35,8 +35,9 @@ class Dimension:
     patience: float | None = None
 
 
+PACE, PATIENCE = "days_between_orders", 0.9
 DIMENSIONS = (
-    Dimension("recency", "recency_days", ("long_ago", "middle", "recent"), is_falling=True, patience=0.9),
+    Dimension("recency", "recency_days", ("long_ago", "middle", "recent"), is_falling=True, patience=PATIENCE),
     Dimension("frequency", "frequency_orders", ("low", "middle", "high")),
     Dimension("monetary", "monetary_total", ("low", "middle", "high")),
     Dimension("tenure", "tenure_days", ("short", "middle", "long"), low=0.5),
@@ -56,7 +57,6 @@ PALETTE = (
 )
 FOCUS_EFFECT, FOCUS_LIFT = 0.5, 1.5
 FOCUS_PREFIX = "category_share_"
-PACE = "days_between_orders"
 
 
 @dataclass(frozen=True)

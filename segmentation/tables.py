@@ -200,7 +200,7 @@ SEGMENTS = Table(
         SEGMENT_ID,
         column("segment_name", STRING, "name, unique in the run", required=True),
         column("archetype", STRING, "key of the naming rule; null where the name comes from traits"),
-        column("color", STRING, "colour in charts, #rrggbb", required=True),
+        column("color", STRING, "colour in charts, #rrggbb"),
         column("customers", LONG, "customers, count", required=True),
         column("customer_share", DOUBLE, "customers / all customers, 0 to 1", required=True),
         column("revenue", MONEY_TOTAL, "sum of the revenue feature, its currency; null without one"),

@@ -1,5 +1,6 @@
 """What ``profile_segments`` finds out about the segments, a few Spark jobs side by side. Floor 3."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,17 @@ from pyspark.sql import functions as F
 from segmentation.actions import Action, Addressed, Advice, Figures, build_actions, find_advice
 from segmentation.exemplars import Exemplar, find_exemplars, name_exemplars
 from segmentation.histograms import Bar, Scale, build_histograms, count_bins
-from segmentation.naming import DIMENSIONS, PACE, PALETTE, Population, Portrait, find_archetype, find_levels, name_segments
+from segmentation.naming import (
+    DIMENSIONS,
+    PACE,
+    PALETTE,
+    PATIENCE,
+    Population,
+    Portrait,
+    find_archetype,
+    find_levels,
+    name_segments,
+)
 from segmentation.parallel import side_by_side
 from segmentation.preparation import MISSING_LEVEL, Ingredient
 from segmentation.profiles import (
@@ -30,6 +41,7 @@ from segmentation.store import load_model
 from segmentation.tables import ASSIGNMENTS, CENTROIDS
 from segmentation.traits import Trait
 
+_DAYS = 30
 # Names and advice look at these wherever there are orders, whatever ``features.use`` shows.
 ORDER_DIMENSIONS = (*(one.feature for one in DIMENSIONS), PACE)
 
@@ -55,7 +67,13 @@ class Summary:
         row = next(row for row in self.rows if row["segment_id"] == segment_id)
         own = read_quantiles(row, numbers=self.numbers)
         medians = {name: own[name][SHARES.index(0.5)] if name in own else None for name in self.numbers}
-        return Figures(medians, {name: row[f"n{place}"]["mean"] for place, name in enumerate(self.numbers)})
+        means = {name: row[f"n{place}"]["mean"] for place, name in enumerate(self.numbers)}
+        return Figures(medians, means, own[PACE][SHARES.index(PATIENCE)] if PACE in own else None)
+
+    def usual_gap(self) -> int | None:
+        """Return the days that half of the customers who came back wait between orders at most; None without any."""
+        gap = self.quantiles().get(PACE)
+        return max(1, math.ceil(gap[SHARES.index(0.5)])) if gap else None
 
 
 @dataclass(frozen=True)
@@ -225,7 +243,7 @@ def measure(
             revenue=revenue,
         )
     ]
-    days = run.config.segments.baseline_days
+    days = run.config.segments.baseline_days or summary.usual_gap() or _DAYS
     conditions = [rule.holds for rule in rules]
     places: dict[tuple[Any, ...], int] = {}
     has_orders = run.config.sources.transactions is not None
@@ -261,7 +279,8 @@ def _addressed(one: Advice, rows: Sequence[Row], place: int, back: float | None)
     """Return whom an advice speaks to, and how often such customers did what is hoped for."""
     whom = read_audiences(rows, place)[one.segment_id]
     lately = read_audiences(rows, place + 1)[one.segment_id].customers
-    rates = {"orders": lately / whom.customers if whom.customers else None, "returns": back, "none": None}
+    orders = lately / whom.customers if whom.customers else None
+    rates = {"more_orders": orders, "no_fewer_orders": orders, "second_order": back, "spend": None}
     return Addressed(whom.customers, whom.revenue if whom.customers else None, rates[one.rule.outcome])
 
 
