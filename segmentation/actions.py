@@ -340,26 +340,27 @@ def spell_number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else short(value)
 
 
-_MEASURES: dict[Outcome, str] = {
-    "more_orders": "the share that orders within {days} days",
-    "no_fewer_orders": "the share that orders within {days} days",
-    "second_order": "the share that orders again",
-    "spend": "the spend per customer",
+# What a hold-out compares, and what the baseline rate is the rate of.
+_MEASURES: dict[Outcome, tuple[str, str]] = {
+    "more_orders": ("the share that orders within {days} days", "it was {rate} in the last {days} days"),
+    "no_fewer_orders": ("the share that orders within {days} days", "it was {rate} in the last {days} days"),
+    "second_order": ("the share that orders again", "{rate} of those who came longer ago did"),
+    "spend": ("the spend per customer", ""),
 }
 
 
 def _failure_test(outcome: Outcome, whom: Addressed, arm: tuple[int, float] | None, days: int) -> str:
-    measure = _MEASURES[outcome].format(days=days)
+    measure, known = (text.format(days=days, rate=f"{whom.baseline_rate or 0:.1%}") for text in _MEASURES[outcome])
     failed = "those addressed are behind" if outcome == "no_fewer_orders" else "those addressed are not ahead"
     if arm is not None:
         return (
-            f"Address {arm[0]:,} and leave out {arm[0]:,}, chosen by chance, and compare {measure}, {whom.baseline_rate:.1%} so "
-            f"far: so many show a change by {arm[1]:.0%} of it. If {failed} by the test at 5%, it failed."
+            f"Address {arm[0]:,} and leave out {arm[0]:,}, chosen by chance, and compare {measure} ({known}): so many show a "
+            f"change by {arm[1]:.0%} of it. If {failed} by the test at 5%, it failed."
         )
     if whom.baseline_rate is None:
         why = "no rate could be measured beforehand, so that no size can be given"
     elif whom.baseline_rate > 0.9:
-        why = f"{whom.baseline_rate:.1%} do so anyway, so that no size can be given"
+        why = f"{known}, so that it can hardly rise and no size can be given"
     else:
         why = "they are too few to show any likely change"
     return f"Leave a part out, chosen by chance, and compare {measure}. If {failed}, it failed; {why}."

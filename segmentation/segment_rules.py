@@ -19,6 +19,8 @@ from pyspark.sql import functions as F
 from segmentation.traits import plain
 
 MOST_LEARNED_FROM = 10_000
+# A rule that catches hardly any of its segment explains nothing.
+MOST_RULES, LEAST_RECALL = 3, 0.05
 _DEEPEST = 5
 _SPLIT = re.compile(r"feature (\d+) (<=|>|in|not in) (\S+)\)$")
 

@@ -243,7 +243,7 @@ EXEMPLARS = Table(
 
 SEGMENT_RULES = Table(
     "segment_rules",
-    "Readable conditions that nearly tell the segments apart. Those of one segment do not overlap: their recalls add up.",
+    "Up to three readable conditions a segment, from a small tree. They do not overlap: the recalls of a segment add up.",
     ("run_id", "segment_id", "rule"),
     (
         RUN_ID,

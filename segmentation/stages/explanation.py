@@ -8,6 +8,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from segmentation.actions import Action, Addressed, Advice, Figures, build_actions, find_advice
 from segmentation.exemplars import Exemplar, find_exemplars, name_exemplars
@@ -35,7 +36,7 @@ from segmentation.profiles import (
     read_quantiles,
 )
 from segmentation.segment_map import project_points, sample_members
-from segmentation.segment_rules import Question, SegmentRule, learn_rules
+from segmentation.segment_rules import LEAST_RECALL, MOST_RULES, Question, SegmentRule, learn_rules
 from segmentation.stages.run import Run
 from segmentation.store import load_model
 from segmentation.tables import ASSIGNMENTS, CENTROIDS
@@ -134,12 +135,14 @@ def _scales(run: Run, summary: Summary, shown: Sequence[str]) -> dict[str, Scale
 
 
 def _learn(members: DataFrame, summary: Summary, ingredients: Sequence[Ingredient]) -> list[SegmentRule]:
-    questions = [question for one in ingredients if (question := _question(one, summary)) is not None]
+    # Of attributes read as numbers nobody has said that they are whole.
+    whole = {field.name for field in members.schema if isinstance(field.dataType, T.IntegralType)}
+    questions = [found for one in ingredients if (found := _question(one, summary, one.name in whole)) is not None]
     sizes = {size.segment_id: size.customers for size in summary.sizes}
     return learn_rules(members, questions, sizes=sizes, missing=MISSING_LEVEL) if questions else []
 
 
-def _question(one: Ingredient, summary: Summary) -> Question | None:
+def _question(one: Ingredient, summary: Summary, is_whole: bool) -> Question | None:
     """Return how the tree asks for an ingredient, None of one without values."""
     if one.kind != "number":
         found = sorted({row["level"] for row in summary.levels if row["feature"] == one.name})
@@ -155,7 +158,7 @@ def _question(one: Ingredient, summary: Summary) -> Question | None:
     return Question(
         one.name,
         "number",
-        is_whole=all(value == int(value) for value in seen["quantiles"]),
+        is_whole=is_whole,
         unknown=lowest - (highest - lowest) - 1 if is_missing else lowest,
         lowest=lowest,
     )
@@ -300,8 +303,9 @@ def _rule_rows(rules: Sequence[SegmentRule], rows: Sequence[Row], summary: Summa
             }
         )
     found.sort(key=lambda row: (row["segment_id"], -row["recall"], row["condition"]))
-    numbers: dict[int, int] = {}
+    kept: dict[int, list[dict[str, Any]]] = {}
     for row in found:
-        numbers[row["segment_id"]] = numbers.get(row["segment_id"], 0) + 1
-        row["rule"] = numbers[row["segment_id"]]
-    return found
+        own_rules = kept.setdefault(row["segment_id"], [])
+        if not own_rules or (row["recall"] >= LEAST_RECALL and len(own_rules) < MOST_RULES):
+            own_rules.append({**row, "rule": len(own_rules) + 1})
+    return [row for own_rules in kept.values() for row in own_rules]
