@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from segmentation.action_rules import RULES
 from segmentation.actions import (
     MOST_ACTIONS,
-    RULES,
     Action,
     Addressed,
     Advice,

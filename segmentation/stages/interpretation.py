@@ -29,15 +29,14 @@ from segmentation.profiles import (
     summarise_numbers,
 )
 from segmentation.quality import KEPT
+from segmentation.stages.advice import Measured, measure
 from segmentation.stages.clustering import choose_ingredients, computed_shares
 from segmentation.stages.explanation import (
     ORDER_DIMENSIONS,
     Findings,
-    Measured,
     Summary,
     explore,
     find_traits,
-    measure,
     name_all,
     paint_portraits,
 )
