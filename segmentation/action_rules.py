@@ -7,11 +7,14 @@ from typing import Literal
 from pyspark.sql import Column
 
 REVENUE = "@revenue"
+# A level of a category that was not clustered on, and that most of the segment has; what nearly all have is what the
+# segment is, and no news.
 ANY_LEVEL = "@level"
+LARGEST_SHARE = 0.95
 # Many customers have none: their median says nothing.
 MEANS = ("discount_share", "return_rate", "category_share_*")
 _WHOLE = ("recency_days", "frequency_orders", "tenure_days")
-Outcome = Literal["more_orders", "no_fewer_orders", "second_order", "spend"]
+Outcome = Literal["more_orders", "no_fewer_orders", "second_order", "spend", "difference"]
 
 
 @dataclass(frozen=True)
@@ -135,9 +138,10 @@ RULES = (
         outcome="more_orders",
     ),
     Rule(
-        "speak_to_level",
+        "look_into",
         Condition(ANY_LEVEL, "above", times=1.5),
-        "Speak to the {customers} customers with “{subject}” as a group of their own: they are {value} of the segment and "
-        "{population_value} of all customers, and {threshold} would have been enough to say so.",
+        "Look into “{subject}” among these {customers} customers: {value} of the segment have it and {population_value} of all "
+        "customers; {threshold} would have been enough to say so.",
+        outcome="difference",
     ),
 )

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from segmentation.action_rules import ANY_LEVEL, MEANS, REVENUE, RULES, Condition, Outcome, Rule
+from segmentation.action_rules import ANY_LEVEL, LARGEST_SHARE, MEANS, REVENUE, RULES, Condition, Outcome, Rule
 from segmentation.holdout import plan_holdout
 from segmentation.traits import Trait, plain, short
 
@@ -105,7 +105,7 @@ def find_advice(
 
     Parameters
     ----------
-    traits : of the segment's clustered features; the levels among them that most of it has can trigger
+    traits : of what the segment was not formed by; the levels among them that most of it has can trigger
     revenue : the feature that counts as revenue, if any
     """
     found = []
@@ -124,7 +124,9 @@ def _candidates(
 ) -> list[tuple[str, float, float]]:
     """Return the metrics a trigger speaks of with the segment's and the population's value, the largest ratio first."""
     if pattern == ANY_LEVEL:
-        pairs = [(trait.feature, trait.own, trait.population) for trait in traits if trait.is_typical]
+        pairs = [
+            (trait.feature, trait.own, trait.population) for trait in traits if trait.is_typical and trait.own <= LARGEST_SHARE
+        ]
     else:
         metric = revenue if pattern == REVENUE else pattern
         names = [] if metric is None else fnmatch.filter(sorted({*own.medians, *own.means}), metric)
@@ -209,11 +211,16 @@ _MEASURES: dict[Outcome, tuple[str, str]] = {
     "more_orders": ("the share that orders within {days} days", "it was {rate} in the last {days} days"),
     "no_fewer_orders": ("the share that orders within {days} days", "it was {rate} in the last {days} days"),
     "second_order": ("the share that orders again", "{rate} of those who came longer ago did"),
-    "spend": ("the spend per customer", ""),
+    "spend": ("the revenue per customer", ""),
+    "difference": ("the difference", ""),
 }
 
 
 def _failure_test(outcome: Outcome, whom: Addressed, arm: tuple[int, float] | None, days: int) -> str:
+    if outcome == "difference":
+        return "If the difference is gone in the next run, it was chance and there was nothing to look into."
+    if outcome != "spend" and whom.baseline_rate is None:  # there are no orders to compare
+        outcome = "spend"
     measure, known = (text.format(days=days, rate=f"{whom.baseline_rate or 0:.1%}") for text in _MEASURES[outcome])
     failed = "those addressed are behind" if outcome == "no_fewer_orders" else "those addressed are not ahead"
     if arm is not None:

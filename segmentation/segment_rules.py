@@ -199,16 +199,26 @@ def _feature_words(path: Path, place: int, question: Question) -> str:
     or_unknown = " or unknown" if question.unknown < question.lowest and low is None and not is_known else ""
     if low is None and high is None:
         return f"{name} known"
+    if question.kind == "ordinal":
+        return f"{name} {_spell_levels(low, high, question)}{or_unknown}"
     if low is None and high is not None:
-        return f"{name} at most {_spell(high, question)}{or_unknown}"
+        return f"{name} at most {_spell(high)}{or_unknown}"
     if high is None and low is not None:
-        return f"{name} more than {_spell(low, question)}"
+        return f"{name} more than {_spell(low)}"
     assert low is not None
     assert high is not None
-    return f"{name} more than {_spell(low, question)} and at most {_spell(high, question)}"
+    return f"{name} more than {_spell(low)} and at most {_spell(high)}"
 
 
-def _spell(bound: float, question: Question) -> str:
-    if question.kind == "ordinal":
-        return question.levels[int(bound)]
+def _spell(bound: float) -> str:
     return f"{bound:,.10g}"
+
+
+def _spell_levels(low: float | None, high: float | None, question: Question) -> str:
+    first = 0 if low is None else int(low) + 1
+    last = len(question.levels) - 1 if high is None else int(high)
+    if first == last:
+        return f"is {question.levels[first]}"
+    if low is None:
+        return f"at most {question.levels[last]}"
+    return f"at least {question.levels[first]}" + ("" if high is None else f" and at most {question.levels[last]}")

@@ -72,7 +72,7 @@ class Trait:
     def words(self) -> str:
         """The trait in two or three plain words."""
         if self.kind == "level":
-            return _level_words(self.feature) if self.is_typical else f"{_more(self.effect)} {_level_words(self.feature)}"
+            return _level_words(self.feature) if self.is_typical else f"{_more(self.effect > 0)} {_level_words(self.feature)}"
         if self.is_flag:
             return f"{'often' if self.effect > 0 else 'rarely'} {plain(self.feature)}"
         words = _words(self.feature)
@@ -91,7 +91,7 @@ class Trait:
         if self.kind == "level":
             return f"{_more(more)} {_level_words(self.feature)}"
         if self.is_flag:
-            return f"{'more' if more else 'less'} often {plain(self.feature)}"
+            return f"{_more(more)} {plain(self.feature)}"
         words = _words(self.feature)
         return words.higher if more else words.lower
 
@@ -176,5 +176,5 @@ def _level_words(feature: str) -> str:
     return f"{spoken} {plain(subject)}"
 
 
-def _more(effect: float | bool) -> str:
-    return "more" if effect > 0 else "fewer"
+def _more(is_more: bool) -> str:
+    return "more often" if is_more else "less often"

@@ -78,11 +78,11 @@ def test_every_rule_fires_for_some_segment_and_none_for_the_average_one() -> Non
     assert len({rule.action for rule in RULES}) == len(RULES)
 
 
-def test_a_level_that_most_have_and_few_elsewhere_is_spoken_to() -> None:
-    rare, common = Trait("plan=gold", 0.8, 0.4, 0.9), Trait("plan=gold", 0.8, 0.7, 0.3)
+def test_a_level_that_most_have_and_few_elsewhere_is_looked_into() -> None:
+    rare, common, all_of_it = (Trait("plan=gold", own, other, 0.9) for own, other in ((0.8, 0.4), (0.8, 0.7), (0.99, 0.4)))
 
     assert [(one.metric, one.threshold) for one in advise((rare,))] == [("plan=gold", pytest.approx(0.6))]
-    assert advise((common,)) == []
+    assert advise((common,)) == advise((all_of_it,)) == []
 
 
 def test_without_orders_the_rules_about_orders_are_silent() -> None:
@@ -105,7 +105,7 @@ def all_actions() -> list[Action]:
     actions = []
     for changed in [*(case for case, _ in CASES), *changes]:
         for one in advise((level,), **changed):
-            whom = Addressed(4321, Decimal("98765.432100"), 0.4 if one.rule.outcome != "spend" else None)
+            whom = Addressed(4321, Decimal("98765.432100"), 0.4 if one.rule.outcome not in ("spend", "difference") else None)
             actions += build_actions([one], [whom], size=5000, lift=0.1, days=54)
     return actions
 

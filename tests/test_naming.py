@@ -254,7 +254,7 @@ def test_without_purchases_the_strongest_traits_name_a_segment() -> None:
         0: "Month-to-month contract, short tenure",
         1: "DSL internet service, with partner",
         2: "Average customers",
-        3: "Often senior, more gold plan",
+        3: "Often senior, more often gold plan",
     }
 
 

@@ -8,12 +8,12 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from segmentation.actions import Action, Addressed, Advice, build_actions, find_advice
-from segmentation.naming import Portrait
 from segmentation.preparation import MISSING_LEVEL
 from segmentation.profiles import count_audiences, read_audiences
 from segmentation.segment_rules import LEAST_RECALL, MOST_RULES, SegmentRule
 from segmentation.stages.explanation import Summary
 from segmentation.stages.run import Run
+from segmentation.traits import Trait
 
 # The period of the baseline rate where nobody ever ordered twice.
 _DAYS = 30
@@ -28,7 +28,12 @@ class Measured:
 
 
 def measure(
-    run: Run, members: DataFrame, summary: Summary, rules: Sequence[SegmentRule], portraits: Mapping[int, Portrait]
+    run: Run,
+    members: DataFrame,
+    summary: Summary,
+    rules: Sequence[SegmentRule],
+    traits: Mapping[int, Sequence[Trait]],
+    clustered: Sequence[str],
 ) -> Measured:
     """Count, in one Spark job, whom each rule catches and whom each piece of advice speaks to."""
     everyone, revenue = summary.figures(None), run.config.revenue_feature
@@ -39,7 +44,7 @@ def measure(
             size.segment_id,
             summary.figures(size.segment_id),
             everyone,
-            portraits[size.segment_id].traits,
+            [trait for trait in traits[size.segment_id] if trait.subject not in clustered],
             revenue=revenue,
         )
     ]
@@ -79,9 +84,10 @@ def _addressed(one: Advice, rows: Sequence[Row], place: int, back: float | None)
     """Return whom an advice speaks to, and how often such customers did what is hoped for."""
     whom = read_audiences(rows, place)[one.segment_id]
     lately = read_audiences(rows, place + 1)[one.segment_id].customers
-    orders = lately / whom.customers if whom.customers else None
-    rates = {"more_orders": orders, "no_fewer_orders": orders, "second_order": back, "spend": None}
-    return Addressed(whom.customers, whom.revenue if whom.customers else None, rates[one.rule.outcome])
+    # Without orders ``back`` is None, and nothing can be measured.
+    orders = lately / whom.customers if whom.customers and back is not None else None
+    rates = {"more_orders": orders, "no_fewer_orders": orders, "second_order": back}
+    return Addressed(whom.customers, whom.revenue if whom.customers else None, rates.get(one.rule.outcome))
 
 
 def _rule_rows(rules: Sequence[SegmentRule], rows: Sequence[Row], summary: Summary) -> list[dict[str, Any]]:

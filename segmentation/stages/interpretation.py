@@ -88,8 +88,9 @@ def profile_segments(run: Run) -> str:
         ]
         findings, facts = side_by_side(run.lake.spark, lambda job: job(), work)
         traits = find_traits(summary, profiles)
-        portraits = paint_portraits(run, summary, traits, [one.name for one in ingredients])
-        measured = measure(run, members, summary, findings.rules, portraits)
+        clustered = [one.name for one in ingredients]
+        portraits = paint_portraits(run, summary, traits, clustered)
+        measured = measure(run, members, summary, findings.rules, traits, clustered)
     finally:
         members.unpersist()
     run.write(
