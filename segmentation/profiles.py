@@ -65,6 +65,7 @@ def summarise_numbers(members: DataFrame, *, numbers: Sequence[str], revenue: st
                 F.stddev_pop(value).alias("deviation"),
                 F.min(value).alias("lowest"),
                 F.max(value).alias("highest"),
+                F.count_if(value.isin(0.0, 1.0)).alias("flags"),
                 quantiles.alias("quantiles"),
             ).alias(f"n{number}")
         ]
@@ -105,13 +106,10 @@ def read_quantiles(row: Row, *, numbers: Sequence[str]) -> dict[str, tuple[float
 
 
 def read_flags(population: Row, *, numbers: Sequence[str]) -> set[str]:
-    """Return the numbers that are only ever 0 or 1, from the population's row of ``summarise_numbers``."""
-    quantiles = read_quantiles(population, numbers=numbers)
+    """Return the numbers that are only ever 0 or 1, and both, from the population's row of ``summarise_numbers``."""
+    seen = {name: population[f"n{number}"] for number, name in enumerate(numbers)}
     return {
-        name
-        for number, name in enumerate(numbers)
-        if (population[f"n{number}"]["lowest"], population[f"n{number}"]["highest"]) == (0.0, 1.0)
-        and set(quantiles[name]) <= {0.0, 1.0}
+        name for name, one in seen.items() if (one["lowest"], one["highest"]) == (0.0, 1.0) and one["flags"] == one["present"]
     }
 
 

@@ -24,6 +24,7 @@ from segmentation.stages.run import Run
 from segmentation.tables import CURRENT, FEATURES, GRID, RUNS, SEGMENTS
 
 TABLES = ["features", "grid", "centroids", "assignments", "profiles", "segments", "runs", "row_counts", "quarantine"]
+TABLES += ["traits", "exemplars", "segment_rules", "actions", "histograms", "segment_map", "map_axes"]
 RFM = ("recency_days", "frequency_orders", "monetary_total")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import types as T
 
@@ -35,7 +36,6 @@ from segmentation.profiles import (
 from segmentation.segment_map import project_points, sample_members
 from segmentation.segment_rules import Question, SegmentRule, learn_rules
 from segmentation.stages.run import Run
-from segmentation.store import load_model
 from segmentation.tables import ASSIGNMENTS, CENTROIDS
 from segmentation.traits import Trait
 
@@ -88,6 +88,7 @@ def explore(
     run: Run,
     members: DataFrame,
     summary: Summary,
+    model: PipelineModel,
     *,
     ingredients: Sequence[Ingredient],
     shown: Sequence[str],
@@ -105,7 +106,7 @@ def explore(
     scales = _scales(run, summary, shown)
     work: list[Callable[[], Any]] = [
         partial(_learn, members, summary, ingredients),
-        partial(_draw_map, run, members),
+        partial(_draw_map, run, members, model),
         count_bins(members, scales).collect if scales else list,
         find_exemplars(run.read(ASSIGNMENTS)).collect if name else list,
     ]
@@ -160,9 +161,8 @@ def _question(one: Ingredient, summary: Summary, is_whole: bool) -> Question | N
     )
 
 
-def _draw_map(run: Run, members: DataFrame) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _draw_map(run: Run, members: DataFrame, model: PipelineModel) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the rows of ``segment_map`` and ``map_axes``."""
-    model = load_model(run.lake.spark, run.model_path)
     sample = model.transform(sample_members(members)).select("segment_id", "features").collect()
     centroid = run.read(CENTROIDS).where("segment_id = 0 AND position IS NOT NULL").orderBy("position")
     features = [row["feature"] for row in centroid.select("feature").collect()]

@@ -4,13 +4,13 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
@@ -41,6 +41,7 @@ from segmentation.stages.explanation import (
     paint_portraits,
 )
 from segmentation.stages.run import Run, check_begun, publish_run
+from segmentation.store import load_model
 from segmentation.tables import (
     ACTIONS,
     ASSIGNMENTS,
@@ -79,14 +80,16 @@ def profile_segments(run: Run) -> str:
     members = members.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         customers = features.count()
-        summary = _summarise(run, members, numbers, categories, customers)
+        work: list[Callable[[], Any]] = [
+            partial(_summarise, run, members, numbers, categories, customers),
+            partial(load_model, run.lake.spark, run.model_path),
+            partial(_read_totals, run),
+        ]
+        summary, model, totals = side_by_side(run.lake.spark, lambda job: job(), work)
+        facts = _audit(run, totals, summary.sizes, customers)
         profiles = build_profiles(summary.rows, summary.levels, numbers=numbers)
         ingredients = choose_ingredients(run, members)
-        work: list[Callable[[], Any]] = [
-            partial(explore, run, members, summary, ingredients=ingredients, shown=numbers, name=name_exemplar),
-            partial(_audit, run, list(summary.sizes), customers),
-        ]
-        findings, facts = side_by_side(run.lake.spark, lambda job: job(), work)
+        findings = explore(run, members, summary, model, ingredients=ingredients, shown=numbers, name=name_exemplar)
         traits = find_traits(summary, profiles)
         clustered = [one.name for one in ingredients]
         portraits = paint_portraits(run, summary, traits, clustered)
@@ -176,7 +179,27 @@ def _described(run: Run) -> tuple[list[str], list[str]]:
     return [name for name in run.config.features.use if name not in texts], texts
 
 
-def _audit(run: Run, sizes: list[SegmentSize], customers: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Totals:
+    """What the run's other tables say of rows and customers."""
+
+    chosen: list[Row]
+    assigned: Row
+    counts: list[Row]
+    quarantined: int
+
+
+def _read_totals(run: Run) -> Totals:
+    assigned = run.read(ASSIGNMENTS).agg(F.count(F.lit(1)).alias("rows"), F.count_distinct("customer_id").alias("ids"))
+    return Totals(
+        chosen=run.read(GRID).where("is_chosen").collect(),
+        assigned=assigned.collect()[0],
+        counts=run.read(ROW_COUNTS).collect(),
+        quarantined=run.read(QUARANTINE).count(),
+    )
+
+
+def _audit(run: Run, totals: Totals, sizes: Sequence[SegmentSize], customers: int) -> dict[str, Any]:
     """Return the run's totals, once every customer has one segment and the chosen K agrees.
 
     Raises
@@ -184,9 +207,7 @@ def _audit(run: Run, sizes: list[SegmentSize], customers: int) -> dict[str, Any]
     QualityError
         If tables of the run contradict each other.
     """
-    chosen = run.read(GRID).where("is_chosen").collect()
-    assigned = run.read(ASSIGNMENTS).agg(F.count(F.lit(1)).alias("rows"), F.count_distinct("customer_id").alias("ids"))
-    found = assigned.collect()[0]
+    chosen, found = totals.chosen, totals.assigned
     placed = sum(size.customers for size in sizes)
     if not found["rows"] == found["ids"] == placed == customers:
         raise QualityError(
@@ -196,11 +217,10 @@ def _audit(run: Run, sizes: list[SegmentSize], customers: int) -> dict[str, Any]
         )
     if len(chosen) != 1 or chosen[0]["k"] != len(sizes):
         raise QualityError("grid", expected=f"one chosen K of {len(sizes)}", found=str([row["k"] for row in chosen]))
-    counts = run.read(ROW_COUNTS).collect()
-    aside = sum(row["rows"] for row in counts if row["outcome"] != KEPT)
-    quarantined = run.read(QUARANTINE).count()
-    if quarantined != aside:
-        raise QualityError("quarantine", expected=f"{aside:,} rows set aside", found=f"{quarantined:,}")
+    rows = sum(row["rows"] for row in totals.counts)
+    aside = sum(row["rows"] for row in totals.counts if row["outcome"] != KEPT)
+    if totals.quarantined != aside:
+        raise QualityError("quarantine", expected=f"{aside:,} rows set aside", found=f"{totals.quarantined:,}")
     versions = {
         name: version
         for name, spec in run.config.sources.declared().items()
@@ -209,8 +229,8 @@ def _audit(run: Run, sizes: list[SegmentSize], customers: int) -> dict[str, Any]
     return {
         "k": chosen[0]["k"],
         "decision": chosen[0]["verdict"].removeprefix("chosen: "),
-        "rows_read": sum(row["rows"] for row in counts),
-        "rows_kept": sum(row["rows"] for row in counts) - aside,
+        "rows_read": rows,
+        "rows_kept": rows - aside,
         "rows_set_aside": aside,
         "customers": customers,
         "layout_partitions": run.config.clustering.partitions or count_partitions(customers),
