@@ -342,7 +342,10 @@ RUNS = Table(
         column("table_versions", STRING, "JSON: Delta version of each table that holds this run"),
         column("source_versions", STRING, "JSON: Delta version of each Delta source"),
         column(
-            "config_hash", STRING, "SHA-256 of the effective configuration without paths, K asked for and looks", required=True
+            "config_hash",
+            STRING,
+            "SHA-256 of the effective configuration without paths, K asked for and the section segments",
+            required=True,
         ),
         column("input_fingerprint", STRING, "SHA-256 over the rows of all sources, whatever their order or files"),
         column("model_path", STRING, "where the PipelineModel lies"),

@@ -103,3 +103,10 @@ def test_a_name_is_any_text_of_one_line_and_changes_no_fingerprint(tmp_path: Pat
 
     assert named.segments.names == {3: name}
     assert named.fingerprint() == plain.fingerprint()
+
+
+@pytest.mark.parametrize("text", ["off", "'off'"])
+def test_exemplars_are_switched_off_with_or_without_quotes(tmp_path: Path, text: str) -> None:
+    config = load_config(write(tmp_path, MINIMAL + f"segments: {{exemplars: {text}}}\n"))
+
+    assert config.segments.exemplars == "off"

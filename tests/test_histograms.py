@@ -15,9 +15,8 @@ from segmentation.segment_map import project_points, sample_members
 def test_every_value_is_in_one_bin_and_what_lies_beyond_in_the_outermost(spark: SparkSession, scale: Scale) -> None:
     values = [-1e9, scale.low, *np.linspace(scale.low, scale.high, 97)[1:-1].tolist(), scale.high, 1e9]
     frame = pd.DataFrame({"segment_id": [n % 2 for n in range(len(values))], "spend": values})
-    members = spark.createDataFrame(
-        pd.concat([frame, pd.DataFrame({"segment_id": [0], "spend": [None]})]), "segment_id int, spend double"
-    )
+    rows = [*frame.itertuples(index=False, name=None), (0, None)]
+    members = spark.createDataFrame(rows, "segment_id int, spend double")
     scales = {"spend": scale}
 
     bars = build_histograms(count_bins(members, scales).collect(), scales, segments=[0, 1])

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from segmentation.config import load_config
 from segmentation.errors import ConfigError
 from segmentation.pipeline import STAGES, Request, execute
 from segmentation.progress import Progress
+from segmentation.stages.interpretation import exemplar_names
 from segmentation.stages.run import Run
 from segmentation.synthetic import generate_archetypes
 from segmentation.tables import ACTIONS, EXEMPLARS, HISTOGRAMS, MAP_AXES, SEGMENT_MAP, SEGMENT_RULES, SEGMENTS, TRAITS
@@ -209,9 +211,10 @@ def test_exemplars_are_ids_or_none_where_the_configuration_says_so(
     run, truth, folder = planted
 
     run_stages(jvm, write_config(folder, segments="{exemplars: ids}"), stages=("profile_segments",))
+
     assert set(read(run, EXEMPLARS.name)["customer_id"]) <= set(truth.index)
-    run_stages(jvm, write_config(folder, segments="{exemplars: off}".replace("off", "'off'")), stages=("profile_segments",))
-    assert read(run, EXEMPLARS.name).empty
+    none = load_config(write_config(folder, segments="{exemplars: 'off'}"))
+    assert exemplar_names(replace(run, config=none)) is None
 
 
 def test_a_short_key_is_refused(jvm: SparkSession, planted: tuple[Run, pd.Series, Path], monkeypatch: pytest.MonkeyPatch) -> None:

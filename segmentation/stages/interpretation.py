@@ -72,7 +72,7 @@ _EXPLAINING = (TRAITS, EXEMPLARS, SEGMENT_RULES, ACTIONS, HISTOGRAMS, SEGMENT_MA
 def profile_segments(run: Run) -> str:
     """Describe, name and explain the segments, check that the run's tables agree, and publish it."""
     check_begun(run)
-    name_exemplar = _exemplar_names(run)
+    name_exemplar = exemplar_names(run)
     features = run.read(FEATURES)
     numbers, categories = _described(run)
     numbers += computed_shares(features)
@@ -107,7 +107,7 @@ def profile_segments(run: Run) -> str:
     return f"{len(summary.sizes)} segments of {customers:,} customers published{ignored}"
 
 
-def _exemplar_names(run: Run) -> Callable[[str], str] | None:
+def exemplar_names(run: Run) -> Callable[[str], str] | None:
     """Return what an exemplar is called by its id, None for no exemplars.
 
     Raises
