@@ -1,7 +1,7 @@
 """Advice: it fires on numbers, quotes them, changes with them, and says how to know that it failed."""
 
 import re
-from dataclasses import fields, replace
+from dataclasses import fields
 from decimal import Decimal
 from statistics import NormalDist
 from typing import Any
@@ -11,7 +11,6 @@ from pyspark.sql import SparkSession
 
 from segmentation.action_rules import RULES
 from segmentation.actions import (
-    MOST_ACTIONS,
     Action,
     Addressed,
     Advice,
@@ -147,16 +146,30 @@ def test_an_advice_that_hardly_speaks_to_anybody_is_dropped() -> None:
     assert build_actions([one], [Addressed(0, None, None)], size=0, lift=0.1, days=30) == []
 
 
+def actions_of(advice: list[Advice], customers: dict[str, int] | None = None) -> list[str]:
+    addressed = [Addressed((customers or {}).get(one.rule.action, 500), None, None) for one in advice]
+    return [action.action for action in build_actions(advice, addressed, size=1000, lift=0.1, days=30)]
+
+
 def test_the_same_customers_are_not_told_two_things() -> None:
-    advice = advise(recency_days=300, monetary_total=5000, frequency_orders=1)
-    many = [Addressed(500, None, None)] * len(advice)
-    none_left = [replace(one, customers=0) if advice[place].rule.action == "win_back" else one for place, one in enumerate(many)]
+    advice = advise(recency_days=300, monetary_total=5000)
 
-    def names(addressed: list[Addressed]) -> list[str]:
-        return [action.action for action in build_actions(advice, addressed, size=1000, lift=0.1, days=30)]
+    assert [one.rule.action for one in advice] == ["win_back", "spare_cost", "keep_best"]
+    assert actions_of(advice) == ["win_back", "spare_cost"]
+    assert actions_of(advice, {"win_back": 0}) == ["spare_cost", "keep_best"]
 
-    assert names(many) == ["win_back", "spare_cost", "second_order"][:MOST_ACTIONS]
-    assert names(none_left) == ["spare_cost", "second_order", "keep_best"]
+
+def test_a_segment_gets_three_actions_at_most() -> None:
+    advice = advise(monetary_total=5000, discount_share=0.5, return_rate=0.5, category_share_wine=0.9)
+
+    assert len(advice) == 4
+    assert actions_of(advice) == ["keep_best", "less_discount", "fewer_returns"]
+
+
+def test_nothing_is_no_trigger() -> None:
+    zeros = Figures(dict.fromkeys(EVERYONE, 0.0), dict.fromkeys(EVERYONE, 0.0))
+
+    assert [one.rule.action for one in find_advice(0, zeros, zeros, [], revenue="monetary_total")] == ["second_order"]
 
 
 def test_customers_and_revenue_are_counted_of_those_who_meet_the_trigger_themselves(spark: SparkSession) -> None:

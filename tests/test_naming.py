@@ -209,6 +209,21 @@ def test_a_position_counts_only_with_a_real_difference() -> None:
     }
 
 
+def test_a_difference_counts_only_at_the_edge_of_the_population() -> None:
+    spread = population(monetary_total=[1.1**n for n in range(100)])
+
+    found = [find_levels({"monetary_total": 1.1**n}, [], spread)["monetary"] for n in (10, 32, 35, 64, 68, 90)]
+
+    assert found == ["low", "low", "middle", "middle", "high", "high"]
+
+
+def test_customers_with_as_much_count_half() -> None:
+    tied = population(average_order_value=[10] * 55 + [100] * 45, monetary_total=[10] * 45 + [100] * 55)
+
+    assert find_levels({"average_order_value": 100}, [], tied)["basket"] == "high"
+    assert find_levels({"monetary_total": 10}, [], tied)["monetary"] == "low"
+
+
 def test_who_buys_once_in_a_while_is_not_yet_gone() -> None:
     patient = population(recency_days=range(1, 200), days_between_orders=range(100, 300))
     hasty = population(recency_days=range(1, 200), days_between_orders=range(1, 30))
