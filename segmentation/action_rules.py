@@ -14,7 +14,7 @@ LARGEST_SHARE = 0.95
 # Many customers have none: their median says nothing.
 MEANS = ("discount_share", "return_rate", "category_share_*")
 _WHOLE = ("recency_days", "frequency_orders", "tenure_days")
-Outcome = Literal["more_orders", "no_fewer_orders", "second_order", "spend", "difference"]
+Outcome = Literal["more_orders", "no_fewer_orders", "second_order", "spend", "spared", "difference"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ RULES = (
         "Leave the {customers} customers who stayed away for {threshold} days or more and had spent less than the median "
         "customer out of paid campaigns: half of the segment has been away for {value} days or more, half of all customers "
         "for {population_value}; these spent {revenue} in all.",
+        outcome="spared",
         also=(Condition("monetary_total", "below", times=1.0, is_strict=True),),
     ),
     Rule(
@@ -100,6 +101,13 @@ RULES = (
         unless=("win_back",),
     ),
     Rule(
+        "less_discount",
+        Condition("discount_share", "above", times=1.2),
+        "Try smaller discounts on the {customers} customers who got {threshold} or more off: the mean is {value} in the segment "
+        "and {population_value} among all customers.",
+        outcome="no_fewer_orders",
+    ),
+    Rule(
         "more_visits",
         Condition("frequency_orders", "below", times=0.8),
         "Remind the {customers} customers with {threshold} orders or fewer whose baskets are at least of the usual size: the "
@@ -116,13 +124,6 @@ RULES = (
         outcome="more_orders",
         also=(Condition("frequency_orders", "above", times=1.0),),
         unless=("win_back", "spare_cost"),
-    ),
-    Rule(
-        "less_discount",
-        Condition("discount_share", "above", times=1.2),
-        "Try smaller discounts on the {customers} customers who got {threshold} or more off: the mean is {value} in the segment "
-        "and {population_value} among all customers.",
-        outcome="no_fewer_orders",
     ),
     Rule(
         "fewer_returns",

@@ -212,13 +212,19 @@ _MEASURES: dict[Outcome, tuple[str, str]] = {
     "no_fewer_orders": ("the share that orders within {days} days", "it was {rate} in the last {days} days"),
     "second_order": ("the share that orders again", "{rate} of those who came longer ago did"),
     "spend": ("the revenue per customer", ""),
-    "difference": ("the difference", ""),
+}
+
+
+_WITHOUT_RATE: dict[Outcome, str] = {
+    "spared": "Keep addressing a part of them, chosen by chance, and compare the revenue per customer. If those left out fall "
+    "behind by more than the campaigns cost, it failed; no rate could be measured beforehand, so that no size can be given.",
+    "difference": "If the difference is gone in the next run, it was chance and there was nothing to look into.",
 }
 
 
 def _failure_test(outcome: Outcome, whom: Addressed, arm: tuple[int, float] | None, days: int) -> str:
-    if outcome == "difference":
-        return "If the difference is gone in the next run, it was chance and there was nothing to look into."
+    if outcome in _WITHOUT_RATE:
+        return _WITHOUT_RATE[outcome]
     if outcome != "spend" and whom.baseline_rate is None:  # there are no orders to compare
         outcome = "spend"
     measure, known = (text.format(days=days, rate=f"{whom.baseline_rate or 0:.1%}") for text in _MEASURES[outcome])

@@ -104,7 +104,9 @@ def all_actions() -> list[Action]:
     actions = []
     for changed in [*(case for case, _ in CASES), *changes]:
         for one in advise((level,), **changed):
-            whom = Addressed(4321, Decimal("98765.432100"), 0.4 if one.rule.outcome not in ("spend", "difference") else None)
+            whom = Addressed(
+                4321, Decimal("98765.432100"), 0.4 if one.rule.outcome not in ("spend", "spared", "difference") else None
+            )
             actions += build_actions([one], [whom], size=5000, lift=0.1, days=54)
     return actions
 
