@@ -124,7 +124,7 @@ def test_three_readers_see_equal_rows(retail: Run, name: str) -> None:
 
 def digest(frame: Any) -> tuple[int, str]:
     def text(value: Any) -> str:
-        if value is None or value != value:
+        if pd.isna(value):
             return ""
         if hasattr(value, "isoformat"):
             instant = pd.Timestamp(value)
