@@ -21,8 +21,8 @@ Outcome = Literal["more_orders", "no_fewer_orders", "second_order", "spend", "sp
 class Condition:
     """``metric`` at or beyond a threshold; beyond it where ``is_strict``.
 
-    The threshold is ``times`` the population's value, ``fixed``, or the population's ``patience``: the days within which
-    nine in ten of those who came back usually do so (where nobody did, ``times`` the population's value).
+    The threshold is ``times`` the population's value, or ``fixed``. ``is_patience``: or, where that is more, the days within
+    which nine in ten of the customers who came back usually do so.
     """
 
     metric: str
@@ -36,7 +36,7 @@ class Condition:
         """Return the threshold; of a whole number the nearest whole one with the same meaning."""
         found = self.fixed if self.fixed is not None else float(self.times or 0) * population
         if self.is_patience and patience is not None:
-            found = patience
+            found = max(found, patience)
         if self.metric in _WHOLE:
             return float(math.ceil(found) if self.side == "above" else math.floor(found))
         return found
@@ -69,7 +69,7 @@ class Rule:
 RULES = (
     Rule(
         "win_back",
-        Condition("recency_days", "above", times=2.0, is_patience=True),
+        Condition("recency_days", "above", times=1.5, is_patience=True),
         "Win back the {customers} customers who stayed away for {threshold} days or more and had spent at least as much as the "
         "median customer: half of the segment has been away for {value} days or more, half of all customers for "
         "{population_value}; these spent {revenue}.",
@@ -77,7 +77,7 @@ RULES = (
     ),
     Rule(
         "spare_cost",
-        Condition("recency_days", "above", times=2.0, is_patience=True),
+        Condition("recency_days", "above", times=1.5, is_patience=True),
         "Leave the {customers} customers who stayed away for {threshold} days or more and had spent less than the median "
         "customer out of paid campaigns: half of the segment has been away for {value} days or more, half of all customers "
         "for {population_value}; these spent {revenue} in all.",

@@ -91,11 +91,15 @@ def test_without_orders_the_rules_about_orders_are_silent() -> None:
     assert find_advice(0, own, everyone, [], revenue=None) == []
 
 
-def test_long_absent_is_twice_the_median_where_nobody_came_back() -> None:
-    everyone = figures(None)
+# patience of the population -> threshold of long absent, with a median of 50 days
+@pytest.mark.parametrize(("patience", "threshold"), [(None, 75), (1.0, 75), (75.5, 76), (160.0, 160)])
+def test_long_absent_is_beyond_the_patience_and_well_beyond_the_median(patience: float | None, threshold: float) -> None:
+    everyone = figures(patience)
 
-    assert [one.threshold for one in find_advice(0, figures(recency_days=100), everyone, [], revenue=None)] == [100, 100]
-    assert find_advice(0, figures(recency_days=99), everyone, [], revenue=None) == []
+    found = find_advice(0, figures(recency_days=threshold), everyone, [], revenue=None)
+
+    assert [one.threshold for one in found] == [threshold, threshold]
+    assert find_advice(0, figures(recency_days=threshold - 1), everyone, [], revenue=None) == []
 
 
 def all_actions() -> list[Action]:
