@@ -9,6 +9,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from rich.console import Console
 from rich.table import Table as Grid
+from rich.text import Text
 
 from segmentation import __version__
 from segmentation.config import SOURCE_NAMES, load_config
@@ -116,7 +117,9 @@ def _show(run: Run) -> None:
     for row in run.read(SEGMENTS).orderBy("segment_id").collect():
         share = "" if row["revenue_share"] is None else f"{row['revenue_share']:.1%}"
         customers, customer_share = f"{row['customers']:,}", f"{row['customer_share']:.1%}"
-        grid.add_row(f"{row['segment_id']} {row['segment_name']}", customers, customer_share, share, row["sets_apart"])
+        # As Text: brackets and colons in a name are no markup.
+        name, apart = Text(f"{row['segment_id']} {row['segment_name']}"), Text(row["sets_apart"])
+        grid.add_row(name, customers, customer_share, share, apart)
     console = Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=160)
     console.print(grid)
     place = run.lake.place(CURRENT["segments"])

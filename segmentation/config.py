@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import unicodedata
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -41,7 +42,15 @@ def _check_pattern(pattern: str) -> str:
     return pattern
 
 
+def _check_label(text: str) -> str:
+    if not text.strip() or any(unicodedata.category(letter) == "Cc" for letter in text):
+        raise ValueError("a text of one line that is not blank is expected")
+    return text.strip()
+
+
 Name = Annotated[str, AfterValidator(_check_name)]
+Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_check_label)]
+SegmentNumber = Annotated[int, Field(ge=0, lt=100)]
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
 
 
@@ -260,6 +269,33 @@ class Clustering(Section):
         return self
 
 
+def _read_off(value: Any) -> Any:
+    return "off" if value is False else value  # YAML reads a bare off as false
+
+
+class Segments(Section):
+    """How segments are shown and advised on; nothing here changes who is in which."""
+
+    names: dict[SegmentNumber, Label] = Field({}, description="names by segment_id, in place of those the rules give")
+    colors: dict[SegmentNumber, Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]] = Field(
+        {}, description="colours by segment_id, #rrggbb, in place of the palette's"
+    )
+    exemplars: Annotated[Literal["pseudonyms", "ids", "off"], BeforeValidator(_read_off)] = Field(
+        "pseudonyms", description="example customers under a keyed pseudonym, under their ids, or none"
+    )
+    baseline_days: int | None = Field(
+        None, ge=1, le=3650, description="an order in so many last days counts for the baseline rate; the usual gap by default"
+    )
+    lift: float = Field(0.1, gt=0, le=1, description="relative lift that a hold-out shall be able to show, 0.1 is a tenth")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Segments":
+        doubles = sorted({name for name in self.names.values() if list(self.names.values()).count(name) > 1})
+        if doubles:
+            raise ValueError(f"each name once is expected, {', '.join(doubles)} is there twice")
+        return self
+
+
 class Config(Section):
     """Everything that says what a run does; see ``conf/`` for complete examples."""
 
@@ -269,6 +305,7 @@ class Config(Section):
     features: Features
     preparation: Preparation = Preparation.model_validate({})
     clustering: Clustering = Clustering.model_validate({})
+    segments: Segments = Segments.model_validate({})
     as_of: date | None = Field(None, description="first day not seen; needed with transactions")
     k: int | None = Field(None, ge=2, le=100, description="take this K whatever the grid says")
 
@@ -297,8 +334,12 @@ class Config(Section):
         return self.features.revenue or ("monetary_total" if self.sources.transactions else None)
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of what shapes the result: all but paths, the warehouse and a K asked for."""
-        content = self.model_dump(mode="json", exclude={"warehouse", "k"})
+        """Return the SHA-256 of what shapes the result: all but paths, the warehouse, a K asked for and ``segments``.
+
+        Names, colours and advice say nothing of who is in which segment: renaming one is to run ``profile_segments``
+        again under the same run id, not to cluster again under another.
+        """
+        content = self.model_dump(mode="json", exclude={"warehouse", "k", "segments"})
         for source in content["sources"].values():
             if source:
                 source.pop("path")

@@ -79,16 +79,19 @@ class Lake:
 
     def replace_run(self, frame: DataFrame, table: Table, *, run_id: str) -> None:
         """Replace the slice of ``run_id`` by ``frame``, in one commit; the same frame twice changes nothing."""
-        self.create(table)
-        whole = self._widen(table, frame)
-        writer = whole.write.format("delta").mode("overwrite").option("replaceWhere", by_run(run_id))
+        if self.create(table):  # nothing to replace, and looking for it takes longer than the write
+            writer = conform(frame, table).write.format("delta").mode("append")
+        else:
+            writer = self._widen(table, frame).write.format("delta").mode("overwrite").option("replaceWhere", by_run(run_id))
         writer = writer.option("userMetadata", json.dumps({"run_id": run_id}))
         writer.save(self.place(table)) if self.path else writer.saveAsTable(self.place(table))
 
     def replace_all(self, frame: DataFrame, table: Table) -> None:
         """Replace a whole table by ``frame``, in one commit."""
-        self.create(table, partitioned=False)
-        writer = self._widen(table, frame).write.format("delta").mode("overwrite")
+        if self.create(table, partitioned=False):
+            writer = conform(frame, table).write.format("delta").mode("append")
+        else:
+            writer = self._widen(table, frame).write.format("delta").mode("overwrite")
         writer.save(self.place(table)) if self.path else writer.saveAsTable(self.place(table))
 
     def version(self, table: Table) -> int:
@@ -150,10 +153,10 @@ class Lake:
         log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, location)
         return log.unsafeVolatileSnapshot()
 
-    def create(self, table: Table, *, partitioned: bool = True) -> None:
-        """Make a table with its comments and protocol, unless it is there."""
+    def create(self, table: Table, *, partitioned: bool = True) -> bool:
+        """Make a table with its comments and protocol, unless it is there; return whether it was made."""
         if self.exists(table):
-            return
+            return False
         if self.catalog_schema:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.catalog_schema}")
         columns = ", ".join(_column_sql(field) for field in table.columns)
@@ -162,6 +165,7 @@ class Lake:
             f"CREATE TABLE IF NOT EXISTS {self._identifier(table)} ({columns}) USING delta"
             f"{' PARTITIONED BY (run_id)' if partitioned else ''} COMMENT '{_quoted(table.comment)}' TBLPROPERTIES ({properties})"
         )
+        return True
 
     def _widen(self, table: Table, frame: DataFrame) -> DataFrame:
         """Bring a frame and a stored table that another configuration wrote to the same columns."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 # Exact quantiles hold every distinct value in memory; beyond this a sketch with rank error 1e-4 serves.
 _EXACT_CUSTOMERS = 1_000_000
-_QUANTILES = {"median": 0.5, "p10": 0.1, "p90": 0.9}
+SHARES = (0.01, *(place / 40 for place in range(1, 40)), 0.99)
+_QUANTILES = {"median": 0.5, "p10": 0.1, "p25": 0.25, "p75": 0.75, "p90": 0.9}
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,14 @@ class SegmentSize:
     """A segment's customers and revenue (None without a revenue feature)."""
 
     segment_id: int
+    customers: int
+    revenue: Decimal | None
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Customers of a segment who meet a condition, their count and revenue (None without a revenue feature)."""
+
     customers: int
     revenue: Decimal | None
 
@@ -44,7 +53,7 @@ def summarise_numbers(members: DataFrame, *, numbers: Sequence[str], revenue: st
     customers : int
         Rows of ``members``, which decides whether quantiles are exact.
     """
-    shares = F.array(*(F.lit(share) for share in _QUANTILES.values()))
+    shares = F.array(*(F.lit(share) for share in SHARES))
     columns = []
     for number, name in enumerate(numbers):
         value = F.col(f"`{name}`").cast("double")
@@ -54,6 +63,9 @@ def summarise_numbers(members: DataFrame, *, numbers: Sequence[str], revenue: st
                 F.count(value).alias("present"),
                 F.mean(value).alias("mean"),
                 F.stddev_pop(value).alias("deviation"),
+                F.min(value).alias("lowest"),
+                F.max(value).alias("highest"),
+                F.count_if(value.isin(0.0, 1.0)).alias("flags"),
                 quantiles.alias("quantiles"),
             ).alias(f"n{number}")
         ]
@@ -61,6 +73,44 @@ def summarise_numbers(members: DataFrame, *, numbers: Sequence[str], revenue: st
     return members.rollup("segment_id").agg(
         F.count(F.lit(1)).alias("customers"), total.cast("decimal(28,6)").alias("revenue"), *columns
     )
+
+
+def count_audiences(members: DataFrame, conditions: Sequence[Column], *, revenue: str | None) -> DataFrame:
+    """Return, per segment, how many customers meet each condition (null is no) and the sum of their revenue feature.
+
+    Returns
+    -------
+    DataFrame
+        ``segment_id`` and, per condition in order, the struct ``a0``, ``a1`` ... of ``customers`` and ``revenue``.
+    """
+    value = F.col(f"`{revenue}`").cast("decimal(28,6)") if revenue else F.lit(None).cast("decimal(28,6)")
+    audiences = [
+        F.struct(
+            F.count_if(condition).alias("customers"),
+            F.sum(F.when(condition, value)).cast("decimal(28,6)").alias("revenue"),
+        ).alias(f"a{number}")
+        for number, condition in enumerate(conditions)
+    ]
+    return members.groupBy("segment_id").agg(*audiences)
+
+
+def read_audiences(rows: Sequence[Row], number: int) -> dict[int, Audience]:
+    """Return each segment's audience of condition ``number`` from rows of ``count_audiences``."""
+    return {row["segment_id"]: Audience(row[f"a{number}"]["customers"], row[f"a{number}"]["revenue"]) for row in rows}
+
+
+def read_quantiles(row: Row, *, numbers: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    """Return the quantiles ``SHARES`` of each feature that has values, from a row of ``summarise_numbers``."""
+    found = {name: row[f"n{number}"]["quantiles"] for number, name in enumerate(numbers)}
+    return {name: tuple(values) for name, values in found.items() if values and values[0] is not None}
+
+
+def read_flags(population: Row, *, numbers: Sequence[str]) -> set[str]:
+    """Return the numbers that are only ever 0 or 1, and both, from the population's row of ``summarise_numbers``."""
+    seen = {name: population[f"n{number}"] for number, name in enumerate(numbers)}
+    return {
+        name for name, one in seen.items() if (one["lowest"], one["highest"]) == (0.0, 1.0) and one["flags"] == one["present"]
+    }
 
 
 def summarise_levels(members: DataFrame, *, categories: Sequence[str], missing: str) -> DataFrame:
@@ -102,11 +152,11 @@ def build_profiles(summary: Sequence[Row], levels: Sequence[Row], *, numbers: Se
 
 def _describe_number(row: Row, population: Row, column: str) -> dict[str, float | None]:
     own, everyone = row[column], population[column]
-    quantiles = own["quantiles"] or [None] * len(_QUANTILES)
     return {
         "mean": own["mean"],
-        **dict(zip(_QUANTILES, quantiles, strict=True)),
+        **{name: _quantile(own, share) for name, share in _QUANTILES.items()},
         "population_mean": everyone["mean"],
+        "population_median": _quantile(everyone, 0.5),
         "index": _index(own["mean"], everyone["mean"]),
         "z": _z(own["mean"], everyone["mean"], everyone["deviation"]),
         "missing_share": 1 - own["present"] / row["customers"],
@@ -130,6 +180,11 @@ def _describe_levels(levels: Sequence[Row], sizes: dict[int, int]) -> list[Stati
             }
             statistics += [Statistic(segment, f"{feature}={level}", name, value) for name, value in values.items()]
     return statistics
+
+
+def _quantile(summary: Row, share: float) -> float | None:
+    values = summary["quantiles"]
+    return values[SHARES.index(share)] if values else None
 
 
 def _index(own: float | None, everyone: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Customers made up from a seed, at any size: mixtures with known segments, and skewed purchase behaviour. Floor 2.
+"""Customers made up from a seed, at any size: mixtures with known segments, skewed purchase behaviour, purchases. Floor 2.
 
 Every value is a function of the seed, the customer and the column, so that partitions, cores and the number of customers
 beside it change nothing.
@@ -6,15 +6,103 @@ beside it change nothing.
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from segmentation.tables import MONEY
+
 _BITS = 53
 _ROWS_PER_PARTITION = 250_000
+
+
+@dataclass(frozen=True)
+class Habit:
+    """How a kind of customer buys: each pair is the least and the most of a uniform draw.
+
+    ``basket`` is the median amount of an order, account currency; ``spread`` the deviation of its logarithm.
+    """
+
+    share: float
+    orders: tuple[int, int]
+    first_days_ago: tuple[float, float]
+    last_days_ago: tuple[float, float]
+    basket: float
+    spread: float = 0.25
+
+
+HABITS = {
+    "high_spenders": Habit(0.15, (6, 14), (450, 720), (2, 60), 260.0),
+    "loyal_patrons": Habit(0.25, (20, 36), (450, 720), (1, 30), 45.0),
+    "occasional_buyers": Habit(0.35, (2, 4), (400, 720), (60, 200), 40.0),
+    "new_customers": Habit(0.25, (1, 2), (10, 60), (2, 55), 40.0),
+}
+
+
+def generate_archetypes(
+    spark: SparkSession, *, customers: int, as_of: date, seed: int, habits: Mapping[str, Habit] = HABITS
+) -> DataFrame:
+    """Return the purchase lines of customers who each buy as an archetype does.
+
+    Parameters
+    ----------
+    as_of : date
+        First day without an order.
+    habits : by archetype
+        Their shares are normalised to a sum of 1.
+
+    Returns
+    -------
+    DataFrame of ``customer_id`` (string), ``true_archetype`` (string), ``order_id`` (string), ``ordered_at``
+    (timestamp, UTC), ``line`` (int, 1 or 2 an order) and ``amount`` (``tables.MONEY``)
+
+    Raises
+    ------
+    ValueError
+        If a share is not positive.
+    """
+    kinds = list(habits.values())
+    if not kinds or min(one.share for one in kinds) <= 0:
+        raise ValueError(f"habits: positive shares are expected, found {[one.share for one in kinds]}")
+    ceilings = np.cumsum([one.share for one in kinds]) / sum(one.share for one in kinds)
+    draw = _uniform(seed, "kind")
+    kind = F.coalesce(*(F.when(draw < ceiling, place) for place, ceiling in enumerate(ceilings.tolist())), F.lit(len(kinds) - 1))
+
+    def between(name: str, pairs: Sequence[tuple[float, float]]) -> Column:
+        low, high = (_pick(F.col("kind"), [pair[end] for pair in pairs]) for end in (0, 1))
+        return low + (high - low) * _uniform(seed, name)
+
+    drawn = _number(spark, customers).withColumn("kind", kind)
+    drawn = drawn.withColumns(
+        {
+            "orders": F.round(between("orders", [(one.orders[0] - 0.499, one.orders[1] + 0.499) for one in kinds])).cast("int"),
+            "first": between("first", [one.first_days_ago for one in kinds]),
+            "last": between("last", [one.last_days_ago for one in kinds]),
+        }
+    )
+    orders = drawn.withColumn("place", F.explode(F.sequence(F.lit(0), F.col("orders") - 1)))
+    # From the first to the last order in even steps, each but these two shifted by up to half a step.
+    step = (F.col("first") - F.col("last")) / F.greatest(F.col("orders") - 1, F.lit(1))
+    is_inner = (F.col("place") > 0) & (F.col("place") < F.col("orders") - 1)
+    shift = F.when(is_inner, _uniform(seed, "day", "place") - 0.5).otherwise(0.0)
+    days_ago = F.greatest(F.col("first") - step * (F.col("place") + shift), F.lit(0.01))
+    instant = F.lit(as_of).cast("timestamp").cast("double") - days_ago * 86_400
+    basket, spread = _pick(F.col("kind"), [one.basket for one in kinds]), _pick(F.col("kind"), [one.spread for one in kinds])
+    amount = basket * F.exp(spread * _normal(seed, "amount", "place"))
+    lines = F.sequence(F.lit(1), F.when(_uniform(seed, "lines", "place") < 0.5, 1).otherwise(2))
+    return orders.withColumns({"amount": amount, "line": F.explode(lines), "lines": F.size(lines)}).select(
+        _customer_id(),
+        F.element_at(F.array(*map(F.lit, habits)), F.col("kind") + 1).alias("true_archetype"),
+        F.format_string("O%09d-%03d", F.col("id"), F.col("place")).alias("order_id"),
+        F.timestamp_seconds(F.floor(instant)).alias("ordered_at"),
+        "line",
+        (F.col("amount") / F.col("lines")).cast(MONEY).alias("amount"),
+    )
 
 
 def generate_mixture(
@@ -128,12 +216,13 @@ def _customer_id() -> Column:
     return F.format_string("C%09d", F.col("id")).alias("customer_id")
 
 
-def _uniform(seed: int, name: str) -> Column:
-    bits = F.xxhash64(F.col("id"), F.lit(seed), F.lit(name)).bitwiseAND(F.lit(2**_BITS - 1))
+def _uniform(seed: int, name: str, *more: str) -> Column:
+    """Return a draw from 0 to 1 of the customer, and of the columns ``more`` where one has several."""
+    bits = F.xxhash64(F.col("id"), F.lit(seed), F.lit(name), *more).bitwiseAND(F.lit(2**_BITS - 1))
     return (bits.cast("double") + 0.5) / float(2**_BITS)
 
 
-def _normal(seed: int, name: str) -> Column:
+def _normal(seed: int, name: str, *more: str) -> Column:
     """Return a standard normal value (Box, Muller 1958)."""
-    radius = F.sqrt(-2 * F.log(_uniform(seed, f"{name} radius")))
-    return radius * F.cos(2 * np.pi * _uniform(seed, f"{name} angle"))
+    radius = F.sqrt(-2 * F.log(_uniform(seed, f"{name} radius", *more)))
+    return radius * F.cos(2 * np.pi * _uniform(seed, f"{name} angle", *more))

@@ -64,6 +64,7 @@ def conform(frame: DataFrame, table: Table) -> DataFrame:
 RUN_ID = column("run_id", STRING, "run that wrote the row", required=True)
 CUSTOMER_ID = column("customer_id", STRING, "customer, as text", required=True)
 SEGMENT_ID = column("segment_id", INT, "segment, 0 first in canonical order", required=True)
+RANK = column("rank", INT, "order within the segment, 1 first", required=True)
 K = column("k", INT, "number of segments, K", required=True)
 
 TRANSACTIONS = Table(
@@ -236,8 +237,8 @@ PROFILES = Table(
         column(
             "statistic",
             STRING,
-            "mean, median, p10, p90, population_mean (feature's unit); share, population_share, missing_share (0 to 1); "
-            "index (segment / population x 100); z (population standard deviations)",
+            "mean, median, p10, p25, p75, p90, population_mean, population_median (feature's unit); share, population_share, "
+            "missing_share (0 to 1); index (segment / population x 100); z (population standard deviations)",
             required=True,
         ),
         column("value", DOUBLE, "the statistic; null when undefined"),
@@ -251,12 +252,127 @@ SEGMENTS = Table(
     (
         RUN_ID,
         SEGMENT_ID,
-        column("segment_name", STRING, "plain working name, unique in the run", required=True),
+        column("segment_name", STRING, "name, unique in the run", required=True),
+        column("archetype", STRING, "key of the naming rule; null where the name comes from traits"),
+        column("color", STRING, "colour in charts, #rrggbb"),
         column("customers", LONG, "customers, count", required=True),
         column("customer_share", DOUBLE, "customers / all customers, 0 to 1", required=True),
         column("revenue", MONEY_TOTAL, "sum of the revenue feature, its currency; null without one"),
         column("revenue_share", DOUBLE, "revenue / all revenue; null without revenue"),
         column("sets_apart", STRING, "most distinguishing features with segment and population values", required=True),
+    ),
+)
+
+TRAITS = Table(
+    "traits",
+    "What sets a segment apart, strongest first.",
+    ("run_id", "segment_id", "rank"),
+    (
+        RUN_ID,
+        SEGMENT_ID,
+        RANK,
+        column("feature", STRING, "feature, or feature=level for a category", required=True),
+        column(
+            "segment_value", DOUBLE, "the segment's mean in the feature's unit; its share of customers for a level", required=True
+        ),
+        column("population_value", DOUBLE, "the same of all customers", required=True),
+        column("effect", DOUBLE, "segment minus population, population standard deviations", required=True),
+        column("lift", DOUBLE, "segment / population of a level; null for a number"),
+        column("kind", STRING, "number or level", required=True),
+    ),
+)
+
+EXEMPLARS = Table(
+    "exemplars",
+    "The customers nearest to their segment's centre.",
+    ("run_id", "segment_id", "rank"),
+    (
+        RUN_ID,
+        SEGMENT_ID,
+        RANK,
+        column("customer_id", STRING, "pseudonym of the customer, or the id where the configuration says so", required=True),
+        column("distance", DOUBLE, "Euclidean distance to the centroid, scaled units", required=True),
+    ),
+)
+
+SEGMENT_RULES = Table(
+    "segment_rules",
+    "Up to three readable conditions a segment, from a small tree. They do not overlap: the recalls of a segment add up.",
+    ("run_id", "segment_id", "rule"),
+    (
+        RUN_ID,
+        SEGMENT_ID,
+        column("rule", INT, "number of the rule within the segment, 1 catches the most of it", required=True),
+        column("condition", STRING, "condition on features in their own units", required=True),
+        column("customers", LONG, "customers that the condition catches, count", required=True),
+        column("precision", DOUBLE, "those of the segment / customers caught, 0 to 1; null when none is caught"),
+        column("recall", DOUBLE, "those of the segment / customers of the segment, 0 to 1", required=True),
+    ),
+)
+
+ACTIONS = Table(
+    "actions",
+    "Advice, each with the numbers that led to it. A segment that no rule fires for has none.",
+    ("run_id", "segment_id", "rank"),
+    (
+        RUN_ID,
+        SEGMENT_ID,
+        RANK,
+        column("action", STRING, "key of the action", required=True),
+        column("advice", STRING, "the advice in one sentence, with the numbers", required=True),
+        column("metric", STRING, "feature that triggered it", required=True),
+        column("value", DOUBLE, "the segment's median of the metric (mean of a share), the metric's unit", required=True),
+        column("population_value", DOUBLE, "the same of all customers", required=True),
+        column("threshold", DOUBLE, "value from which the rule fires, the metric's unit", required=True),
+        column("threshold_side", STRING, "above or below: where value lies from threshold", required=True),
+        column("customers", LONG, "customers of the segment who themselves meet the threshold, count", required=True),
+        column("revenue", MONEY_TOTAL, "revenue of those customers, its currency; null without revenue"),
+        column(
+            "holdout_customers", LONG, "customers an arm needs to show the lift, 80 % power, 5 % two-sided; null without a rate"
+        ),
+        column("baseline_rate", DOUBLE, "measured rate that the lift is relative to, 0 to 1; null where none can be measured"),
+        column("lift", DOUBLE, "relative change of the rate that so many customers can show; null without a rate"),
+        column("failure_test", STRING, "how to know that the action failed", required=True),
+    ),
+)
+
+HISTOGRAMS = Table(
+    "histograms",
+    "Distribution of each number, of every segment and of all customers.",
+    ("run_id", "feature", "segment_id", "bin"),
+    (
+        RUN_ID,
+        column("feature", STRING, "feature", required=True),
+        column("segment_id", INT, "segment; null for all customers"),
+        column("bin", INT, "bin, 0 first; the first and the last hold what lies beyond them too", required=True),
+        column("lower", DOUBLE, "lower edge of the bin, the feature's unit", required=True),
+        column("upper", DOUBLE, "upper edge of the bin, the feature's unit", required=True),
+        column("customers", LONG, "customers, count", required=True),
+    ),
+)
+
+SEGMENT_MAP = Table(
+    "segment_map",
+    "A sample of customers, without ids, on the two strongest principal components of the scaled features.",
+    (),
+    (
+        RUN_ID,
+        SEGMENT_ID,
+        column("x", DOUBLE, "first principal component, scaled units", required=True),
+        column("y", DOUBLE, "second principal component, scaled units", required=True),
+    ),
+)
+
+MAP_AXES = Table(
+    "map_axes",
+    "What the axes of segment_map mean.",
+    ("run_id", "axis", "feature"),
+    (
+        RUN_ID,
+        column("axis", STRING, "x or y", required=True),
+        column("feature", STRING, "feature, or feature=level for a category", required=True),
+        column("loading", DOUBLE, "weight of the feature on the axis, -1 to 1", required=True),
+        column("explained_share", DOUBLE, "variance along the axis / all variance of the sample, 0 to 1", required=True),
     ),
 )
 
@@ -282,7 +398,12 @@ RUNS = Table(
         column("seeds", STRING, "restart seeds, comma separated"),
         column("table_versions", STRING, "JSON: Delta version of each table that holds this run"),
         column("source_versions", STRING, "JSON: Delta version of each Delta source"),
-        column("config_hash", STRING, "SHA-256 of the effective configuration without paths and K asked for", required=True),
+        column(
+            "config_hash",
+            STRING,
+            "SHA-256 of the effective configuration without paths, K asked for and the section segments",
+            required=True,
+        ),
         column("input_fingerprint", STRING, "SHA-256 over the rows of all sources, whatever their order or files"),
         column("model_path", STRING, "where the PipelineModel lies"),
         column("spark_version", STRING, "Spark version", required=True),

@@ -1,5 +1,6 @@
 """Configurations are checked whole, and a fault is one line."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ features:
 
 def write(tmp_path: Path, text: str) -> str:
     path = tmp_path / "c.yaml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return str(path)
 
 
@@ -52,6 +53,13 @@ def test_shipped_configurations_are_complete(name: str) -> None:
         (("    customer_id: id\n", ""), "sources.customers.customer_id: expected a value, found none"),
         (("    format: csv\n", "    format: csv\n    format: json\n"), "key format twice"),
         (("age: {}", "age: {weight: 99}"), "features.use.age.weight"),
+        (("features:", "segments: {names: {one: x}}\nfeatures:"), "segments.names.one"),
+        (("features:", "segments: {names: {-1: x}}\nfeatures:"), "segments.names.-1"),
+        (("features:", "segments: {names: {0: ' '}}\nfeatures:"), "a text of one line that is not blank is expected"),
+        (("features:", "segments: {names: {0: x, 1: x}}\nfeatures:"), "each name once is expected, x is there twice"),
+        (("features:", "segments: {colors: {0: red}}\nfeatures:"), "segments.colors.0"),
+        (("features:", "segments: {exemplars: names}\nfeatures:"), "'pseudonyms', 'ids' or 'off'"),
+        (("features:", "segments: {lift: 0}\nfeatures:"), "segments.lift"),
     ],
 )
 def test_a_fault_is_one_line_with_its_place(tmp_path: Path, change: tuple[str, str], message: str) -> None:
@@ -82,3 +90,23 @@ def test_fingerprint_ignores_paths_and_sees_what_shapes_the_result(tmp_path: Pat
 
     assert moved.fingerprint() == load_config(write(tmp_path, MINIMAL)).fingerprint()
     assert changed.fingerprint() != moved.fingerprint()
+
+
+def test_a_name_is_any_text_of_one_line_and_changes_no_fingerprint(tmp_path: Path) -> None:
+    name = '</script> "Ω" =1+1 🛒 \u202eשלום'
+    plain = load_config(write(tmp_path, MINIMAL))
+    named = load_config(
+        write(
+            tmp_path, MINIMAL + f"segments: {{names: {{3: {json.dumps(name, ensure_ascii=False)}}}, colors: {{3: '#00ff00'}}}}\n"
+        )
+    )
+
+    assert named.segments.names == {3: name}
+    assert named.fingerprint() == plain.fingerprint()
+
+
+@pytest.mark.parametrize("text", ["off", "'off'"])
+def test_exemplars_are_switched_off_with_or_without_quotes(tmp_path: Path, text: str) -> None:
+    config = load_config(write(tmp_path, MINIMAL + f"segments: {{exemplars: {text}}}\n"))
+
+    assert config.segments.exemplars == "off"

@@ -24,6 +24,7 @@ from segmentation.stages.run import Run
 from segmentation.tables import CURRENT, FEATURES, GRID, RUNS, SEGMENTS
 
 TABLES = ["features", "grid", "centroids", "assignments", "profiles", "segments", "runs", "row_counts", "quarantine"]
+TABLES += ["traits", "exemplars", "segment_rules", "actions", "histograms", "segment_map", "map_axes"]
 RFM = ("recency_days", "frequency_orders", "monetary_total")
 
 
@@ -123,7 +124,7 @@ def test_three_readers_see_equal_rows(retail: Run, name: str) -> None:
 
 def digest(frame: Any) -> tuple[int, str]:
     def text(value: Any) -> str:
-        if value is None or value != value:
+        if pd.isna(value):
             return ""
         if hasattr(value, "isoformat"):
             instant = pd.Timestamp(value)

@@ -1,12 +1,19 @@
-"""Profiles and names against an oracle in pandas."""
+"""Profiles against an oracle in pandas."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from segmentation.naming import Trait, describe_segment, name_segments
-from segmentation.profiles import build_profiles, read_sizes, summarise_levels, summarise_numbers
+from segmentation.profiles import (
+    SHARES,
+    build_profiles,
+    read_flags,
+    read_quantiles,
+    read_sizes,
+    summarise_levels,
+    summarise_numbers,
+)
 
 
 def members() -> pd.DataFrame:
@@ -31,7 +38,10 @@ def test_statistics_equal_the_oracle(spark: SparkSession) -> None:
                 "mean": own[name].mean(),
                 "median": own[name].median(),
                 "p10": own[name].quantile(0.1),
+                "p25": own[name].quantile(0.25),
+                "p75": own[name].quantile(0.75),
                 "p90": own[name].quantile(0.9),
+                "population_median": frame[name].median(),
                 "population_mean": frame[name].mean(),
                 "index": own[name].mean() / frame[name].mean() * 100,
                 "z": (own[name].mean() - frame[name].mean()) / frame[name].std(ddof=0),
@@ -48,17 +58,15 @@ def test_statistics_equal_the_oracle(spark: SparkSession) -> None:
     assert float(sum(size.revenue or 0 for size in sizes)) == pytest.approx(frame.spend.sum())
 
 
-def test_names_are_unique_and_say_the_strongest_traits_first() -> None:
-    spender = [Trait("monetary_total", 900, 100, 2.0), Trait("recency_days", 5, 50, -1.0), Trait("tenure_days", 9, 9, 0.0)]
-    lapsed = [Trait("recency_days", 200, 50, 1.5), Trait("plan=gold", 0.1, 0.5, -0.8), Trait("plan=basic", 0.9, 0.5, 0.8)]
-    twin = [*spender[:2], Trait("frequency_orders", 1, 5, -0.5)]
-    dull = [Trait("recency_days", 49, 50, -0.01)]
+def test_quantiles_and_flags_are_read_by_feature(spark: SparkSession) -> None:
+    frame = pd.DataFrame({"segment_id": [0, 0, 1, 1, 1], "flag": [0.0, 1.0, 1.0, 0.0, 1.0], "count": [0.0, 0.0, 1.0, 1.0, 2.0]})
+    rows = spark.createDataFrame(frame.assign(empty=None), "segment_id int, flag double, count double, empty double")
+    numbers = ["flag", "count", "empty"]
 
-    names = name_segments({0: spender, 1: lapsed, 2: twin, 3: dull, 4: dull})
+    summary = summarise_numbers(rows, numbers=numbers, revenue=None, customers=5).collect()
+    everyone = next(row for row in summary if row["segment_id"] is None)
 
-    assert names[0] == "High spend, recently active"
-    assert names[1] == "Long absent, more plan basic"
-    assert names[2] == "High spend, recently active, few orders"
-    assert len(set(names.values())) == 5
-    assert describe_segment(spender) == "monetary total 900 (all 100); recency days 5.00 (all 50.0)"
-    assert describe_segment(dull) == "close to the average customer"
+    assert read_flags(everyone, numbers=numbers) == {"flag"}
+    found = read_quantiles(everyone, numbers=numbers)
+    assert found.keys() == {"flag", "count"}
+    assert found["count"] == pytest.approx([frame["count"].quantile(share) for share in SHARES])

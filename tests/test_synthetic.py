@@ -1,12 +1,14 @@
 """Made-up customers: the same whoever makes them, with the groups that were asked for."""
 
+from datetime import date, datetime
+
 import numpy as np
 import pytest
 from chispa import assert_df_equality
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from segmentation.synthetic import generate_mixture, generate_skewed
+from segmentation.synthetic import HABITS, Habit, generate_archetypes, generate_mixture, generate_skewed
 
 
 def test_customers_depend_on_seed_and_number_alone(spark: SparkSession) -> None:
@@ -57,3 +59,38 @@ def test_impossible_groups_are_refused(spark: SparkSession, options: dict) -> No
 def test_too_few_skewed_features_are_refused(spark: SparkSession) -> None:
     with pytest.raises(ValueError, match="at least 4"):
         generate_skewed(spark, customers=5, features=3, seed=1)
+
+
+def test_planted_archetypes_buy_as_their_habits_say(spark: SparkSession) -> None:
+    as_of = date(2025, 1, 1)
+    lines = generate_archetypes(spark, customers=600, as_of=as_of, seed=3).toPandas()
+
+    orders = lines.groupby(["true_archetype", "customer_id", "order_id"], as_index=False).agg(
+        amount=("amount", "sum"), days=("ordered_at", lambda when: (datetime(2025, 1, 1) - when.min()).total_seconds() / 86_400)
+    )
+    for archetype, own in orders.groupby("true_archetype"):
+        habit, customers = HABITS[archetype], own.groupby("customer_id")
+        assert customers.ngroups / 600 == pytest.approx(habit.share, abs=0.06)
+        assert customers.size().between(*habit.orders).all()
+        assert own["days"].between(0, habit.first_days_ago[1]).all()
+        several = customers.filter(lambda one: len(one) > 1).groupby("customer_id")["days"]
+        assert several.min().between(habit.last_days_ago[0] - 0.01, habit.last_days_ago[1] + 0.01).all()
+        assert float(own["amount"].astype(float).median()) == pytest.approx(habit.basket, rel=0.15)
+    assert lines.groupby("order_id").size().isin([1, 2]).all()
+    assert lines["ordered_at"].max() < datetime(2025, 1, 1)
+
+
+def test_planted_customers_depend_on_seed_and_number_alone(spark: SparkSession) -> None:
+    as_of = date(2025, 1, 1)
+    few = generate_archetypes(spark, customers=20, as_of=as_of, seed=4)
+    many = generate_archetypes(spark, customers=60, as_of=as_of, seed=4).repartition(5)
+    other = generate_archetypes(spark, customers=20, as_of=as_of, seed=5)
+
+    assert_df_equality(few, many.where("customer_id < 'C000000020'"), ignore_row_order=True)
+    assert few.select("amount").collect() != other.select("amount").collect()
+
+
+@pytest.mark.parametrize("habits", [{}, {"lapsed": Habit(0.0, (1, 1), (1.0, 2.0), (1.0, 2.0), 5.0)}])
+def test_habits_without_a_share_are_refused(spark: SparkSession, habits: dict) -> None:
+    with pytest.raises(ValueError, match="positive shares are expected"):
+        generate_archetypes(spark, customers=5, as_of=date(2025, 1, 1), seed=1, habits=habits)

@@ -1,0 +1,180 @@
+"""What sets a segment apart: features ranked by effect, in words and with their numbers. Floor 2, below its users."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+NOTABLE_EFFECT = 0.25
+MOST_TRAITS = 12
+_SETS_APART = 3
+_YES, _NO = {"yes", "true", "y", "1"}, {"no", "false", "n", "0"}
+_UNITS = ("_days", "_weeks", "_months", "_years", "_hours", "_minutes")
+
+
+@dataclass(frozen=True)
+class Words:
+    """How a number is spoken of: when it is low, when it is high, and against a sibling segment."""
+
+    low: str
+    high: str
+    lower: str
+    higher: str
+
+
+_WORDS = {
+    "recency_days": Words("recently active", "long absent", "more recent", "longer absent"),
+    "frequency_orders": Words("few orders", "frequent orders", "fewer orders", "more orders"),
+    "monetary_total": Words("low spend", "high spend", "lower spend", "higher spend"),
+    "tenure_days": Words("new", "long-standing", "newer", "longer-standing"),
+    "average_order_value": Words("small orders", "large orders", "smaller orders", "larger orders"),
+    "days_between_orders": Words("quick to return", "slow to return", "quicker to return", "slower to return"),
+    "items_per_order": Words("few items per order", "many items per order", "fewer items per order", "more items per order"),
+    "return_rate": Words("few returns", "many returns", "fewer returns", "more returns"),
+    "discount_share": Words("little discount", "much discount", "less discount", "more discount"),
+    "age": Words("young", "old", "younger", "older"),
+}
+
+
+@dataclass(frozen=True)
+class Trait:
+    """How a segment differs in one feature, or in one level of a category.
+
+    ``own`` and ``population`` are means in the feature's unit, or shares of customers for a level; ``effect`` is their
+    difference in standard deviations of the population. ``is_flag``: a number that is only ever 0 or 1.
+    """
+
+    feature: str
+    own: float
+    population: float
+    effect: float
+    is_flag: bool = False
+
+    @property
+    def kind(self) -> Literal["number", "level"]:
+        return "level" if "=" in self.feature else "number"
+
+    @property
+    def subject(self) -> str:
+        """The feature without its level."""
+        return self.feature.split("=", 1)[0]
+
+    @property
+    def lift(self) -> float | None:
+        """Segment / population of a level, None of a number."""
+        return self.own / self.population if self.kind == "level" and self.population > 0 else None
+
+    @property
+    def is_typical(self) -> bool:
+        """Whether most of the segment has it, and more than elsewhere: then the level names the segment."""
+        return self.kind == "level" and self.effect > 0 and self.own >= 0.5
+
+    @property
+    def words(self) -> str:
+        """The trait in two or three plain words."""
+        if self.kind == "level":
+            return _level_words(self.feature) if self.is_typical else f"{_more(self.effect > 0)} {_level_words(self.feature)}"
+        if self.is_flag:
+            return f"{'often' if self.effect > 0 else 'rarely'} {plain(self.feature)}"
+        words = _words(self.feature)
+        return words.high if self.effect > 0 else words.low
+
+    @property
+    def receipt(self) -> str:
+        """The trait with the numbers behind it."""
+        if self.kind == "level" or self.is_flag:
+            return f"{plain(self.feature).replace('=', ' ')} {self.own:.0%} (all {self.population:.0%})"
+        return f"{plain(self.feature)} {short(self.own)} (all {short(self.population)})"
+
+    def against(self, others: float) -> str:
+        """The trait in words against segments whose mean effect is ``others``."""
+        more = self.effect > others
+        if self.kind == "level":
+            return f"{_more(more)} {_level_words(self.feature)}"
+        if self.is_flag:
+            return f"{_more(more)} {plain(self.feature)}"
+        words = _words(self.feature)
+        return words.higher if more else words.lower
+
+
+def rank_traits(traits: Sequence[Trait], *, least: float = NOTABLE_EFFECT) -> list[Trait]:
+    """Return the traits of at least ``least`` standard deviations, strongest first; names break ties."""
+    notable = [trait for trait in traits if abs(trait.effect) >= least]
+    return sorted(notable, key=lambda trait: (-round(abs(trait.effect), 9), trait.feature))
+
+
+def one_a_feature(ranked: Sequence[Trait]) -> list[Trait]:
+    """Return one trait a feature, in order: of a category's levels the typical one, else the strongest."""
+    kept: dict[str, Trait] = {}
+    for trait in ranked:
+        first = kept.setdefault(trait.subject, trait)
+        if trait.is_typical and not first.is_typical:
+            kept[trait.subject] = trait
+    return list(kept.values())
+
+
+def describe_segment(traits: Sequence[Trait]) -> str:
+    """Return what sets a segment apart: its strongest traits with the numbers behind them."""
+    strongest: dict[str, Trait] = {}
+    for trait in rank_traits(traits):
+        strongest.setdefault(trait.subject, trait)
+    told = [trait.receipt for trait in list(strongest.values())[:_SETS_APART]]
+    return "; ".join(told) or "close to the average customer"
+
+
+def tell_apart(traits: Mapping[int, Sequence[Trait]]) -> dict[int, list[str]]:
+    """Return, for segments that share a name, words for where each differs most from the others, strongest first."""
+    effects = {segment: {trait.feature: trait.effect for trait in own} for segment, own in traits.items()}
+    told = {}
+    for segment, own in traits.items():
+        found = []
+        for trait in own:
+            others = [effects[other].get(trait.feature, 0.0) for other in effects if other != segment]
+            mean = sum(others) / len(others) if others else 0.0
+            found.append((-round(abs(trait.effect - mean), 9), trait.feature, trait.against(mean)))
+        told[segment] = [words for _, _, words in sorted(found)]
+    return told
+
+
+def plain(feature: str) -> str:
+    """Return a feature's name as words."""
+    return feature.replace("category_share_", "share of ").replace("_", " ")
+
+
+def short(value: float) -> str:
+    """Return a number with three digits or so."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def sentence(words: Sequence[str]) -> str:
+    """Return the words joined by commas, the first letter a capital."""
+    text = ", ".join(words)
+    return text[:1].upper() + text[1:]
+
+
+def _words(feature: str) -> Words:
+    if feature in _WORDS:
+        return _WORDS[feature]
+    unit = next((unit for unit in _UNITS if feature.endswith(unit)), None)
+    if unit is not None:
+        name = plain(feature.removesuffix(unit))
+        return Words(f"short {name}", f"long {name}", f"shorter {name}", f"longer {name}")
+    name = plain(feature)
+    return Words(f"low {name}", f"high {name}", f"lower {name}", f"higher {name}")
+
+
+def _level_words(feature: str) -> str:
+    """Return a level as words: ``contract=Two year`` is "two year contract", ``partner=Yes`` is "with partner"."""
+    subject, level = feature.split("=", 1)
+    if level.lower() in _YES:
+        return f"with {plain(subject)}"
+    if level.lower() in _NO:
+        return f"no {plain(subject)}"
+    # An abbreviation (DSL) keeps its capitals.
+    spoken = level[:1].lower() + level[1:] if level[1:] == level[1:].lower() and len(level) > 1 else level
+    return f"{spoken} {plain(subject)}"
+
+
+def _more(is_more: bool) -> str:
+    return "more often" if is_more else "less often"
