@@ -21,10 +21,10 @@ from segmentation.errors import PublishError, QualityError
 from segmentation.pipeline import STAGES, Request, execute
 from segmentation.progress import Progress
 from segmentation.stages.run import Run
-from segmentation.tables import CURRENT, FEATURES, GRID, RUNS, SEGMENTS
+from segmentation.tables import CURRENT, DECISION, FEATURES, GRID, RUNS, SEGMENTS
 
 TABLES = ["features", "grid", "centroids", "assignments", "profiles", "segments", "runs", "row_counts", "quarantine"]
-TABLES += ["traits", "exemplars", "segment_rules", "actions", "histograms", "segment_map", "map_axes"]
+TABLES += ["decision", "stability", "traits", "exemplars", "segment_rules", "actions", "histograms", "segment_map", "map_axes"]
 RFM = ("recency_days", "frequency_orders", "monetary_total")
 
 
@@ -89,7 +89,23 @@ def test_grid_agrees_with_the_independent_figures(retail: Run) -> None:
         assert grid[k]["silhouette"] == pytest.approx(silhouette, abs=0.01)
     for k, wssse in {2: 6481.23, 3: 4867.77, 4: 3938.03, 5: 3295.90, 6: 2855.01}.items():
         assert grid[k]["wssse"] == pytest.approx(wssse, rel=0.02)
-    assert sum(row["is_chosen"] for row in grid.values()) == 1
+    assert [k for k, row in grid.items() if row["is_chosen"]] == [3]
+    assert 0.8 < grid[5]["weakest_stability"] <= 1
+    assert grid[2]["null_silhouette"] == pytest.approx(0.36, abs=0.03)
+
+
+def test_the_decision_of_online_retail_is_recorded_in_full(retail: Run) -> None:
+    run = retail.read(RUNS).first()
+    gates = {(row["k"], row["gate"]): row for row in retail.read(DECISION).collect()}
+
+    assert (run["k"], run["rule_k"], run["structure"]) == (3, 3, "weak")
+    assert run["decision"].startswith("K = 3. 6 of the 7 K tried pass every gate: 3, 4, 5, 6, 7, 8.")
+    assert "Ruled out: K = 2 (largest segment holds 61" in run["decision"]
+    assert len(gates) == 7 * 7 + 1
+    assert gates[2, "largest_share"]["is_passed"] is False
+    assert gates[2, "largest_share"]["value"] == pytest.approx(0.615, abs=0.01)
+    assert [k for k in range(2, 9) if gates[k, "rule"]["verdict"] == "first"] == [3]
+    assert retail.lake.spark.read.format("delta").load(f"{retail.lake.path}/stability").count() == sum(range(2, 9))
 
 
 def test_segments_cover_everybody_and_all_revenue(retail: Run) -> None:

@@ -62,6 +62,8 @@ def plan(scale: float) -> list[Case]:
         Case("fused", million, k_max=20),
         Case("fused-vectors", million),
         Case("floor", million),
+        Case("evidence", million),
+        Case("evidence", skewed[1]),
         Case("determinism", skewed[0], times=1),
         Case("determinism", skewed[0], times=1, cores=1),
         *(Case("sklearn", table) for table in (small, million, skewed[1], wide)),
@@ -158,7 +160,13 @@ def watch(pid: int, peak: list[int]) -> None:
 def write_markdown(results: list[dict[str, Any]]) -> str:
     """Return the report of all results."""
     lines = ["# Benchmark results", "", machine(), ""]
-    for part in (write_times(results), write_costs(results), write_floor(results), write_determinism(results)):
+    for part in (
+        write_times(results),
+        write_costs(results),
+        write_floor(results),
+        write_evidence(results),
+        write_determinism(results),
+    ):
         lines += [*part, ""]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -184,7 +192,7 @@ def write_times(results: list[dict[str, Any]]) -> list[str]:
         "| table | K | cores | contender | runs | seconds | spread | cold | peak GiB | times as long as fused |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    timed = [one for one in results if one["contender"] not in ("floor", "determinism")]
+    timed = [one for one in results if one["contender"] not in ("floor", "evidence", "determinism")]
     places = ("kind", "features", "rows")
     keys = sorted({(*(one["table"][name] for name in places), one["k_max"], -one["cores"], one["contender"]) for one in timed})
     for kind, features, rows, k_max, minus_cores, contender in keys:
@@ -229,6 +237,18 @@ def write_floor(results: list[dict[str, Any]]) -> list[str]:
         lines.append(
             f"Floor, {Table(**title).title}: Spark reads every column once in {read:.2f} s; numpy multiplies every row by the "
             f"77 centres of K = 2..12 once in {product:.2f} s on one core."
+        )
+    return lines
+
+
+def write_evidence(results: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for title, some in itertools.groupby((one for one in results if one["contender"] == "evidence"), lambda one: one["table"]):
+        found = [one["found"] for one in some]
+        grid, sample, refits = (statistics.median(one[name] for one in found) for name in ("grid", "sample", "refits"))
+        lines.append(
+            f"Evidence, {Table(**title).title}: the grid {grid:.1f} s; a sample {sample:.1f} s, and on it 20 refits on resampled "
+            f"customers and 5 permuted tables of every K {refits:.1f} s."
         )
     return lines
 

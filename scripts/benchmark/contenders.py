@@ -203,6 +203,35 @@ def determinism() -> tuple[Callable[..., Any], Callable[..., Any]]:
     return run, lambda _, found: found
 
 
+def evidence() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The fused grid, and beside it what stability and chance cost: the sample, then refits and permuted tables."""
+    from segmentation.blocks import work_on_points
+    from segmentation.clustering.fused import Settings, solve_grid
+    from segmentation.clustering.refits import Refits, draw_sample, support_grid
+
+    spark = open_spark()
+
+    def run(path: str, k_values: tuple[int, ...]) -> dict[str, float]:
+        prepared, names, customers = scale_arrays(spark, path)
+        settings = Settings(k_values=k_values, seeds=SEEDS, max_iterations=100, min_gain=1e-5)
+        refits = Refits(tuple(names), seed=1, resamples=20, null_tables=5, max_iterations=100)
+
+        def work(points: Any) -> dict[str, float]:
+            marks = [time.perf_counter()]
+            centers = {fit.k: fit.centers for fit, _ in solve_grid(points, settings)}
+            marks.append(time.perf_counter())
+            sample = draw_sample(points)
+            marks.append(time.perf_counter())
+            support_grid(points, sample, centers, refits)
+            marks.append(time.perf_counter())
+            return dict(zip(("grid", "sample", "refits"), np.diff(marks).tolist(), strict=True))
+
+        sizes = {"customers": customers, "dimensions": len(names), "seed": SEEDS[0]}
+        return work_on_points(prepared, work, one_task_bytes=0, **sizes)
+
+    return run, lambda _, found: found
+
+
 def open_spark() -> Any:
     from segmentation.session import open_session
 
@@ -262,6 +291,7 @@ CONTENDERS: dict[str, Callable[..., tuple[Callable[..., Any], Callable[..., Any]
     "fused": fused,
     "fused-vectors": partial(fused, vectors=True),
     "sklearn": sklearn,
+    "evidence": evidence,
     "floor": floor,
     "determinism": determinism,
 }
