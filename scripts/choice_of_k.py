@@ -35,8 +35,6 @@ from segmentation.synthetic import generate_mixture, generate_skewed
 from segmentation.tables import FEATURES, RUNS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "choice_of_k.md"
-# Standard deviations of a group between the nearest two: far enough apart that scaling does not push them together.
-SEPARATION = 10.0
 K_VALUES = tuple(range(2, 11))
 SEEDS = range(1, 11)
 
@@ -86,11 +84,11 @@ def whales(spark: SparkSession, seed: int) -> Planted:
 
 
 TABLES: dict[str, Callable[[SparkSession, int], Planted]] = {
-    "3 separated groups": partial(mixture, customers=3000, features=4, shares=[1] * 3, separation=SEPARATION),
-    "4 separated groups": partial(mixture, customers=3000, features=4, shares=[1] * 4, separation=SEPARATION),
-    "6 separated groups": partial(mixture, customers=3000, features=5, shares=[1] * 6, separation=SEPARATION),
-    "8 separated groups": partial(mixture, customers=4000, features=6, shares=[1] * 8, separation=SEPARATION),
-    "4 groups of 70, 20, 8, 2 %": partial(mixture, customers=4000, features=4, shares=[70, 20, 8, 2], separation=SEPARATION),
+    "3 separated groups": partial(mixture, customers=3000, features=6, shares=[1] * 3, separation=12.0),
+    "4 separated groups": partial(mixture, customers=3000, features=6, shares=[1] * 4, separation=12.0),
+    "6 separated groups": partial(mixture, customers=3000, features=6, shares=[1] * 6, separation=12.0),
+    "8 separated groups": partial(mixture, customers=3000, features=6, shares=[1] * 8, separation=12.0),
+    "4 groups of 70, 20, 8, 2 %": partial(mixture, customers=4000, features=4, shares=[70, 20, 8, 2], separation=10.0),
     "4 groups of spread 0.5, 1, 1.5, 2": partial(
         mixture, customers=3000, features=4, shares=[1] * 4, separation=9.0, spreads=[0.5, 1.0, 1.5, 2.0]
     ),
