@@ -4,9 +4,9 @@ import math
 
 from markupsafe import Markup
 
-from segmentation.report.marks import attributes
+from segmentation.report.marks import attributes, derived
 from segmentation.report.svg import LETTER, WIDTH, Figure, element, join, write
-from segmentation.report.words import Rows, color_of, label, number, percent, shorten, signed, spell, text_of
+from segmentation.report.words import Row, Rows, color_of, label, number, percent, shorten, signed, spell, text_of
 
 _MOST_HEAT_ROWS = 22
 _LEAST_HEAT = 0.3  # a level that differs less is no news
@@ -59,12 +59,18 @@ def draw_heat_map(segments: Rows, profiles: Rows) -> Figure:
     for column, segment in enumerate(segments):
         x = left + width * (column + 0.5)
         turned = {"transform": f"rotate(-38 {x:.1f} {top - 10:.1f})"}
-        parts.append(write(x - 4, top - 10, shorten(text_of(segment["segment_name"]), 17), "name small", **turned))
-        parts.append(element("rect", {"x": x - width / 2 + 1, "y": top - 5, "width": width - 2, "height": 3.0, "fill": color_of(segment)}))
+        parts.append(
+            write(x - 4, top - 10, shorten(text_of(segment["segment_name"]), 17), "name small", **_named(segment), **turned)
+        )
+        parts.append(
+            element("rect", {"x": x - width / 2 + 1, "y": top - 5, "width": width - 2, "height": 3.0, "fill": color_of(segment)})
+        )
     features = choose_heat(profiles)
     for line, feature in enumerate(features):
         y = top + height * line
-        parts.append(write(left - 6, y + 16, shorten(text_of(label(feature)), 21), "name small", "end"))
+        parts.append(
+            write(left - 6, y + 16, shorten(text_of(label(feature)), 21), "name small", "end", **derived("label", feature))
+        )
         for column, segment in enumerate(segments):
             row = cells.get((segment["segment_id"], feature))
             if row is None:
@@ -82,13 +88,18 @@ def draw_heat_map(segments: Rows, profiles: Rows) -> Figure:
         name = next(row["segment_name"] for row in segments if row["segment_id"] == most["segment_id"])
         finding = f"Largest difference: {name}, {label(most['feature'])}, {signed(most['value'])} standard deviations."
     return Figure(
-        "heat_map", "Segments by feature", finding, join(parts), top + height * len(features) + 4, left + width * len(segments) + 22
+        "heat_map",
+        "Segments by feature",
+        finding,
+        join(parts),
+        top + height * len(features) + 4,
+        left + width * len(segments) + 22,
     )
 
 
 def draw_distributions(segments: Rows, histograms: Rows) -> list[Figure]:
     """Return, for each number, the distribution of every segment above one axis, and of all customers below."""
-    by_feature: dict[str, list] = {}  # type: ignore[type-arg]
+    by_feature: dict[str, list[Row]] = {}
     for row in histograms:
         by_feature.setdefault(row["feature"], []).append(row)
     chosen = list(by_feature.items())[:MOST_DISTRIBUTIONS]
@@ -122,9 +133,13 @@ def _draw_distribution(name: str, feature: str, segments: Rows, rows: Rows) -> F
     for place, number_of in enumerate(bins):
         if place % 3 == 0 and WIDTH - step * place > 5 * LETTER:
             row = next(row for row in rows if row["bin"] == number_of)
-            parts.append(write(step * place, y + 4, spell(feature, row["lower"]), "soft small", **attributes("histograms", row, "lower")))
+            parts.append(
+                write(step * place, y + 4, spell(feature, row["lower"]), "soft small", **attributes("histograms", row, "lower"))
+            )
     last = next(row for row in rows if row["bin"] == bins[-1])
-    parts.append(write(WIDTH, y + 4, spell(feature, last["upper"]), "soft small", "end", **attributes("histograms", last, "upper")))
+    parts.append(
+        write(WIDTH, y + 4, spell(feature, last["upper"]), "soft small", "end", **attributes("histograms", last, "upper"))
+    )
     finding = f"Most common {label(feature).lower()}: " + "; ".join(f"{who} {where}" for who, where in peaks.items()) + "."
     return Figure(name, label(feature), finding, join(parts), y + 12)
 
@@ -153,10 +168,12 @@ def draw_map(segments: Rows, points: Rows, axes: Rows) -> Figure:
         above = max(y, above + 17)
         name = shorten(text_of(segment["segment_name"]), 30)
         half = len(name) * LETTER / 2
-        parts.append(write(min(max(x, half), WIDTH - half), above, name, "strong halo name", "middle"))
+        parts.append(write(min(max(x, half), WIDTH - half), above, name, "strong halo name", "middle", **_named(segment)))
     shares = {row["axis"]: row["explained_share"] for row in axes}
     kept = sum(shares.values())
-    finding = f"{number(len(points))} customers of the sample; the two axes keep {percent(kept)} of the differences between customers."
+    finding = (
+        f"{number(len(points))} customers of the sample; the two axes keep {percent(kept)} of the differences between customers."
+    )
     return Figure("map", "Map of customers", finding, join(parts), height)
 
 
@@ -164,5 +181,10 @@ def _swatch(x: float, y: float, color: str) -> Markup:
     return element("rect", {"x": x, "y": y, "width": 11.0, "height": 11.0, "rx": 2.0, "fill": color, "class": "edge"})
 
 
-def _name(x: float, y: float, name: str, most: int, segment: object) -> Markup:
-    return write(x, y, shorten(text_of(name), most), "strong name" if segment else "soft")
+def _name(x: float, y: float, name: str, most: int, segment: Row | None) -> Markup:
+    own = _named(segment) if segment else {}
+    return write(x, y, shorten(text_of(name), most), "strong name" if segment else "soft", **own)
+
+
+def _named(segment: Row) -> dict[str, str]:
+    return derived("name", segment["segment_name"])

@@ -22,7 +22,9 @@ def draw_evidence(grid: Rows) -> list[Figure]:
         finding = f"The chosen K has a silhouette of {exact(chosen['silhouette'])}." if chosen else "No K was chosen."
         if chosen and chosen.get("null_silhouette") is not None:
             finding += f" Shuffled data reach {exact(chosen['null_silhouette'])}."
-        figures.append(_draw("silhouette", "Silhouette", tried, "silhouette", exact, ("null_silhouette", "shuffled data"), finding))
+        figures.append(
+            _draw("silhouette", "Silhouette", tried, "silhouette", exact, ("null_silhouette", "shuffled data"), finding)
+        )
     if any(row.get("weakest_stability") is not None for row in tried):
         told = exact(chosen.get("weakest_stability")) if chosen else "–"
         finding = f"The least stable segment of the chosen K scores {told}; below 0.6 counts as unstable."

@@ -43,26 +43,30 @@ def draw_report(tables: Tables) -> Report:
     have = {**dict.fromkeys(_OPTIONAL, ()), **tables}
     segments = sorted(have["segments"], key=lambda row: row["segment_id"])
     figures = _draw_figures(have, segments)
-    page = _environment().get_template("report.html").render(
-        run=have["runs"][0],
-        segments=segments,
-        headline=_headline(have["runs"][0], segments),
-        structure=_structure(have["runs"][0]),
-        first=_first(segments, have["actions"]),
-        cards=[_card(segment, have) for segment in segments],
-        figures=figures,
-        distributions=[figure for name, figure in figures.items() if name.startswith("distribution_")],
-        evidence=[figures[name] for name in ("scatter", "silhouette", "stability") if name in figures],
-        heat=_matrix(have["profiles"], "z"),
-        centroids=_centroids(have["centroids"]),
-        quantiles=_quantiles(have["profiles"]),
-        axes=_axes(have["map_axes"]),
-        grid=sorted(have["grid"], key=lambda row: row["k"]),
-        gates=_gates(have["decision"]),
-        sources=_sources(have["row_counts"]),
-        movement=find_movement(have, segments),
-        versions=_versions(have["runs"][0]),
-        glossary=words.GLOSSARY,
+    page = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            run=have["runs"][0],
+            segments=segments,
+            headline=_headline(have["runs"][0], segments),
+            structure=_structure(have["runs"][0]),
+            first=_first(segments, have["actions"]),
+            cards=[_card(segment, have) for segment in segments],
+            figures=figures,
+            distributions=[figure for name, figure in figures.items() if name.startswith("distribution_")],
+            evidence=[figures[name] for name in ("scatter", "silhouette", "stability") if name in figures],
+            heat=_matrix(have["profiles"], "z"),
+            centroids=_centroids(have["centroids"]),
+            quantiles=_quantiles(have["profiles"]),
+            axes=_axes(have["map_axes"]),
+            grid=sorted(have["grid"], key=lambda row: row["k"]),
+            gates=_gates(have["decision"]),
+            sources=_sources(have["row_counts"]),
+            movement=find_movement(have, segments),
+            versions=_versions(have["runs"][0]),
+            glossary=words.GLOSSARY,
+        )
     )
     return Report(page, {name: figure.file() for name, figure in figures.items()})
 
@@ -86,6 +90,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "cell": lambda table, row, column, spelling=str: cell(table, row, column, spelling(row[column])),
         "derive": lambda name, value, spelling=str: wrap(derived(name, value), spelling(value)),
+        "named": lambda feature: wrap({"data-derived": "label", "data-of": text_of(feature)}, label(feature)),
         "gate_words": words.GATES,
         **{name: getattr(words, name) for name in ("percent", "whole", "number", "signed", "exact")},
         "unit": lambda feature: partial(spell, feature),
@@ -225,5 +230,3 @@ def _sources(counts: Rows) -> dict[str, list[Row]]:
 
 def _versions(run: Row) -> dict[str, dict[str, int]]:
     return {name: json.loads(run.get(name) or "{}") for name in ("table_versions", "source_versions")}
-
-

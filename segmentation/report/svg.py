@@ -38,7 +38,8 @@ class Figure:
 
     def _draw(self, style: Markup, space: str) -> str:
         head = Markup(
-            '<svg{space} role="img" aria-labelledby="{name}-title {name}-desc" data-figure="{name}" viewBox="0 0 {width} {height}">'
+            '<svg{space} role="img" aria-labelledby="{name}-title {name}-desc" data-figure="{name}" '
+            'viewBox="0 0 {width} {height}">'
             '<title id="{name}-title">{title}</title><desc id="{name}-desc">{finding}</desc>'
         ).format(
             space=Markup(space),

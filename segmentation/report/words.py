@@ -57,7 +57,10 @@ GLOSSARY = (
     ("Standard deviation", "The usual distance from the average. One or more above it is far above; half of one is noticeable."),
     ("Addressable", "The customers of a segment who themselves meet the condition of the advice."),
     ("Hold-out", "Customers left out by chance and compared with those addressed. Without it nobody can say what worked."),
-    ("Precision, recall", "Of the customers a rule catches, how many belong to the segment; of the segment, how many it catches."),
+    (
+        "Precision, recall",
+        "Of the customers a rule catches, how many belong to the segment; of the segment, how many it catches.",
+    ),
     ("K", "The number of segments."),
     ("Silhouette", "How much nearer customers are to their own segment than to the next: 1 is clear-cut, 0 is a toss-up."),
     ("Scatter (WSSSE)", "What is left of the differences inside segments. It always falls with more segments; a bend is a hint."),
