@@ -53,7 +53,7 @@ def choose_heat(profiles: Rows) -> list[str]:
 def draw_heat_map(segments: Rows, profiles: Rows) -> Figure:
     """Return how far each segment lies from all customers in each feature, in standard deviations."""
     cells = {(row["segment_id"], row["feature"]): row for row in profiles if row["statistic"] == "z"}
-    left, top, height = 138.0, 84.0, 24.0
+    left, top, height = 152.0, 84.0, 24.0
     width = max(26.0, (WIDTH - left) / len(segments))
     parts: list[Markup] = []
     for column, segment in enumerate(segments):
@@ -69,7 +69,7 @@ def draw_heat_map(segments: Rows, profiles: Rows) -> Figure:
     for line, feature in enumerate(features):
         y = top + height * line
         parts.append(
-            write(left - 6, y + 16, shorten(text_of(label(feature)), 21), "name small", "end", **derived("label", feature))
+            write(left - 6, y + 16, shorten(text_of(label(feature)), 25), "name small", "end", **derived("label", feature))
         )
         for column, segment in enumerate(segments):
             row = cells.get((segment["segment_id"], feature))

@@ -28,7 +28,7 @@ def draw_evidence(grid: Rows) -> list[Figure]:
     if any(row.get("weakest_stability") is not None for row in tried):
         told = exact(chosen.get("weakest_stability")) if chosen else "–"
         finding = f"The least stable segment of the chosen K scores {told}; below 0.6 counts as unstable."
-        figures.append(_draw("stability", "Stability of the weakest segment", tried, "weakest_stability", exact, None, finding))
+        figures.append(_draw("stability", "Stability", tried, "weakest_stability", exact, None, finding))
     return figures
 
 

@@ -19,6 +19,7 @@ from segmentation.report.svg import Figure
 from segmentation.report.words import Row, Rows, Tables, label, percent, spell, text_of, whole
 
 _MOST_FIRST = 4
+_NO_GATES = ("rule", "structure")  # what the rule said of K, and the verdict: both are told elsewhere
 _STATISTICS = ("p10", "p25", "median", "p75", "p90", "mean")
 
 
@@ -214,6 +215,8 @@ def _gates(decision: Rows) -> tuple[list[str], dict[int, dict[str, Row]]]:
     found: dict[int, dict[str, Row]] = {}
     names: list[str] = []
     for row in decision:
+        if row["gate"] in _NO_GATES:
+            continue
         found.setdefault(row["k"], {})[row["gate"]] = row
         if row["gate"] not in names:
             names.append(row["gate"])

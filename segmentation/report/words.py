@@ -119,7 +119,10 @@ def whole(value: Any) -> str:
 
 def signed(value: Any) -> str:
     """Return a number with its sign and one decimal."""
-    return "–" if _is_nothing(value) else f"{float(value):+.1f}"
+    if _is_nothing(value):
+        return "–"
+    told = f"{float(value):+.1f}"
+    return "0.0" if told in ("-0.0", "+0.0") else told
 
 
 def exact(value: Any) -> str:
