@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from py4j.protocol import Py4JError
@@ -13,14 +14,18 @@ from rich.text import Text
 
 from segmentation import __version__
 from segmentation.config import SOURCE_NAMES, load_config
-from segmentation.errors import ConfigError, SegmentationError
-from segmentation.pipeline import STAGES, execute, make_request
+from segmentation.errors import ConfigError, PublishError, SegmentationError
+from segmentation.pipeline import STAGES, execute, make_request, read_told, redraw
 from segmentation.progress import Progress
+from segmentation.report.terminal import tabulate, write_csv
 from segmentation.session import open_session
+from segmentation.stages.reporting import report_place
 from segmentation.stages.run import Run
 from segmentation.tables import CURRENT, SEGMENTS
 
 _COMMANDS = {"run": tuple(STAGES), **{name.replace("_", "-"): (name,) for name in STAGES}}
+
+_VIEWS = {"report": "draw the report of a published run", "show": "show the segments of a published run in the terminal"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -73,10 +78,21 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--k", type=int, metavar="K", help="take this K whatever the grid says")
         command.add_argument("--run-id", metavar="ID", help="repeat or go on with this run")
         command.add_argument("--verbose", action="store_true", help="show Spark's messages and stack traces")
+    for name, told in _VIEWS.items():
+        command = commands.add_parser(name, help=told, description=told)
+        command.add_argument("--config", required=True, metavar="FILE", help="the YAML file")
+        command.add_argument("--warehouse", metavar="PATH", help="folder or URI of the tables")
+        command.add_argument("--run-id", "--run", metavar="ID", help="a published run; the newest by default")
+        if name == "show":
+            command.add_argument("--csv", metavar="FILE", help="write segments and advice to a CSV file too")
+        command.add_argument("--verbose", action="store_true", help="show Spark's messages and stack traces")
     return parser
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.command in _VIEWS:
+        _view(options)
+        return
     config = load_config(
         options.config,
         as_of=options.as_of,
@@ -84,19 +100,41 @@ def _run(options: argparse.Namespace) -> None:
         warehouse=options.warehouse,
         k=options.k,
     )
-    request = make_request(config, options.run_id, _COMMANDS[options.command])
+    request = make_request(config, options.run_id, _COMMANDS[options.command], draws=options.command == "run")
     progress = Progress()
     with progress.stage("start Spark"):
         spark, is_own = open_session(verbose=options.verbose)
     try:
         run = execute(spark, request, progress)
         if "profile_segments" in request.stages:
-            _show(run)
+            _show(run, is_drawn=request.draws)
         else:
             print(f"run id {run.run_id}")
     finally:
         if is_own:
             spark.stop()
+
+
+def _view(options: argparse.Namespace) -> None:
+    """Draw or show a run that is published; nothing of it is computed again."""
+    config = load_config(options.config, warehouse=options.warehouse, is_to_run=False)
+    spark, is_own = open_session(verbose=options.verbose)
+    try:
+        if options.command == "report":
+            print(f"Report: {redraw(spark, config, options.run_id)}")
+            return
+        told = read_told(spark, config, options.run_id)
+    finally:
+        if is_own:
+            spark.stop()
+    (Console() if sys.stdout.isatty() else Console(width=160)).print(tabulate(told))
+    if options.csv:
+        try:
+            Path(options.csv).write_text(write_csv(told), encoding="utf-8", newline="")
+        except OSError as error:
+            raise PublishError(
+                "--csv", expected="a file that can be written", found=f"{options.csv} ({error.strerror})"
+            ) from None
 
 
 def _inputs(pairs: Sequence[str]) -> dict[str, str]:
@@ -109,7 +147,7 @@ def _inputs(pairs: Sequence[str]) -> dict[str, str]:
     return inputs
 
 
-def _show(run: Run) -> None:
+def _show(run: Run, *, is_drawn: bool) -> None:
     """Print the segments, where the tables lie, and how to query one."""
     grid = Grid(title=f"Segments of run {run.run_id}", title_justify="left")
     for title in ("Segment", "Customers", "Share", "Revenue share", "What sets it apart"):
@@ -126,6 +164,8 @@ def _show(run: Run) -> None:
     where = run.lake.path or run.lake.catalog_schema
     query = f"delta.`{place}`" if run.lake.path else place
     print(f"\nDelta tables: {where}\nModel:        {run.model_path}")
+    if is_drawn:
+        print(f"Report:       {report_place(run.lake, run.run_id)}")
     print(f'Query one:    spark.sql("SELECT * FROM {query}").show()')
     if run.lake.path:
         print(f"or in DuckDB: SELECT * FROM delta_scan('{place}');")

@@ -12,7 +12,7 @@ from segmentation.config import Config
 from segmentation.errors import PublishError
 from segmentation.lake import RUN_ID_PATTERN, Lake
 from segmentation.progress import Progress
-from segmentation.stages import clustering, ingestion, interpretation
+from segmentation.stages import clustering, ingestion, interpretation, reporting
 from segmentation.stages.run import Run
 
 Stage = Callable[[Run], str]
@@ -32,6 +32,7 @@ class Request:
     config: Config
     run_id: str
     stages: tuple[str, ...]
+    draws: bool = False  # the report, once the run is published
 
 
 def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
@@ -47,7 +48,20 @@ def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
         for name in request.stages:
             with progress.stage(name, spark.sparkContext) as told:
                 told.append(STAGES[name](run))
+        if request.draws:
+            with progress.stage("draw_report", spark.sparkContext) as told:
+                told.append(redraw(spark, config, run.run_id))
     return run
+
+
+def redraw(spark: SparkSession, config: Config, run_id: str | None) -> str:
+    """Draw the report of a published run, by default the newest; return where it lies."""
+    return reporting.save_report(reporting.find_published(open_lake(spark, config), run_id))
+
+
+def read_told(spark: SparkSession, config: Config, run_id: str | None) -> dict[str, reporting.Rows]:
+    """Return the segments, traits and advice of a published run, by default the newest."""
+    return reporting.read_told(reporting.find_published(open_lake(spark, config), run_id))
 
 
 def open_lake(spark: SparkSession, config: Config) -> Lake:
@@ -62,7 +76,7 @@ def _absolute(path: str) -> str:
     return (path if urlparse(path).scheme else str(Path(path).absolute())).rstrip("/")
 
 
-def make_request(config: Config, run_id: str | None, stages: tuple[str, ...]) -> Request:
+def make_request(config: Config, run_id: str | None, stages: tuple[str, ...], *, draws: bool = False) -> Request:
     """Return a request with the run id asked for, or with a new one where the run begins.
 
     Raises
@@ -76,4 +90,4 @@ def make_request(config: Config, run_id: str | None, stages: tuple[str, ...]) ->
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}Z-{config.fingerprint()[:6]}"
     if not RUN_ID_PATTERN.fullmatch(run_id):
         raise PublishError("--run-id", expected="letters, digits and ._:+-, at most 100", found=repr(run_id))
-    return Request(config, run_id, stages)
+    return Request(config, run_id, stages, draws)

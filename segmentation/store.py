@@ -1,14 +1,16 @@
-"""The trained PipelineModel as a folder with a manifest of hashes. Floor 2."""
+"""The trained PipelineModel as a folder with a manifest of hashes, and single files. Floor 2."""
 
 import json
 import uuid
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 from pyspark.ml import PipelineModel
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from segmentation.errors import ModelError
+from segmentation.errors import ModelError, PublishError
 
 MANIFEST = "manifest.json"
 
@@ -27,10 +29,8 @@ def save_model(spark: SparkSession, model: PipelineModel, path: str, facts: dict
         "stages": [type(stage).__name__ for stage in model.stages],
         "files": _hash_files(spark, unfinished),
     }
+    write_file(spark, f"{unfinished}/{MANIFEST}", json.dumps(manifest, indent=1, sort_keys=True).encode())
     system, java_path = _hadoop(spark, unfinished)
-    stream = system.create(java_path(f"{unfinished}/{MANIFEST}"), True)
-    stream.write(bytearray(json.dumps(manifest, indent=1, sort_keys=True).encode()))
-    stream.close()
     if system.exists(java_path(path)):
         system.delete(java_path(path), True)
     system.rename(java_path(unfinished), java_path(path))
@@ -53,6 +53,29 @@ def load_model(spark: SparkSession, path: str) -> PipelineModel:
     if changed:
         raise ModelError(path, expected="the files of its manifest", found=f"another {', '.join(changed[:3])}")
     return PipelineModel.load(path)
+
+
+def write_file(spark: SparkSession, path: str, content: bytes) -> None:
+    """Write a file: plainly on this machine, else through Spark's file systems.
+
+    Raises
+    ------
+    PublishError
+        If it cannot be written on this machine.
+    """
+    parts = urlparse(path)
+    if parts.scheme in ("", "file"):
+        local = Path(parts.path if parts.scheme else path)
+        try:
+            local.parent.mkdir(parents=True, exist_ok=True)
+            local.write_bytes(content)
+        except OSError as error:
+            raise PublishError(str(local), expected="a file that can be written", found=str(error.strerror)) from None
+        return
+    system, java_path = _hadoop(spark, path)
+    stream = system.create(java_path(path), True)
+    stream.write(bytearray(content))
+    stream.close()
 
 
 def _hash_files(spark: SparkSession, path: str) -> dict[str, str]:

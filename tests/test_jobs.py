@@ -66,6 +66,28 @@ def test_files_cores_and_spark_submit_change_no_assignment(
     assert len(fingerprints) == 1
 
 
+def test_a_published_run_is_drawn_and_shown_again(whole: Path, run_command: Runner, tmp_path: Path) -> None:
+    place = whole / "reports/a/report.html"
+    drawn = place.read_text()
+    place.unlink()
+    arguments = ["--config", CONFIG, "--warehouse", str(whole)]
+
+    report = run_command("segmentation", "report", *arguments, "--run", "a", cwd=tmp_path)
+    show = run_command("segmentation", "show", *arguments, "--csv", "segments.csv", cwd=tmp_path)
+    unknown = run_command("segmentation", "report", *arguments, "--run-id", "z", cwd=tmp_path)
+
+    assert report.returncode == show.returncode == 0, report.stderr + show.stderr
+    assert report.stdout == f"Report: {place}\n"
+    assert place.read_text() == drawn
+    segments = deltalake.DeltaTable(str(whole / "segments")).to_pandas()
+    assert all(name in show.stdout for name in segments["segment_name"])
+    assert {line.split(",")[2] for line in (tmp_path / "segments.csv").read_text().splitlines()[1:]} == set(
+        segments["segment_name"]
+    )
+    assert unknown.returncode == 4
+    assert "--run-id z: expected a published run of this warehouse, found a" in unknown.stderr
+
+
 def test_the_saved_model_gives_the_published_assignments_without_this_package(
     whole: Path, run_command: Runner, tmp_path: Path
 ) -> None:

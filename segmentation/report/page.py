@@ -1,0 +1,235 @@
+"""The report of one run: a page and its figures from small tables. Floor 3."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache, partial
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from segmentation.report import words
+from segmentation.report.charts import draw_distributions, draw_heat_map, draw_map, draw_sizes
+from segmentation.report.evidence import draw_evidence
+from segmentation.report.marks import cell, derived, wrap
+from segmentation.report.movement import find_movement
+from segmentation.report.svg import Figure
+from segmentation.report.words import Row, Rows, Tables, label, percent, spell, text_of, whole
+
+_MOST_FIRST = 4
+_NO_GATES = ("rule", "structure")  # what the rule said of K, and the verdict: both are told elsewhere
+_STATISTICS = ("p10", "p25", "median", "p75", "p90", "mean")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page, and each figure as a file, by name."""
+
+    html: str
+    figures: Mapping[str, str]
+
+
+def draw_report(tables: Tables) -> Report:
+    """Return the report of a run.
+
+    Parameters
+    ----------
+    tables : the run's published rows by table name
+        ``runs``, ``segments``, ``profiles`` and ``grid`` are needed; what an older run has not is left out. Of the run
+        before there may be ``previous_runs``, ``previous_segments`` and ``moves`` (segment_id, previous_segment_id,
+        customers; null is a customer that only one of the two runs knows).
+    """
+    have = {**dict.fromkeys(_OPTIONAL, ()), **tables}
+    segments = sorted(have["segments"], key=lambda row: row["segment_id"])
+    figures = _draw_figures(have, segments)
+    page = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            run=have["runs"][0],
+            segments=segments,
+            headline=_headline(have["runs"][0], segments),
+            structure=_structure(have["runs"][0]),
+            first=_first(segments, have["actions"]),
+            cards=[_card(segment, have) for segment in segments],
+            figures=figures,
+            distributions=[figure for name, figure in figures.items() if name.startswith("distribution_")],
+            evidence=[figures[name] for name in ("scatter", "silhouette", "stability") if name in figures],
+            heat=_matrix(have["profiles"], "z"),
+            centroids=_centroids(have["centroids"]),
+            quantiles=_quantiles(have["profiles"]),
+            axes=_axes(have["map_axes"]),
+            grid=sorted(have["grid"], key=lambda row: row["k"]),
+            gates=_gates(have["decision"]),
+            sources=_sources(have["row_counts"]),
+            movement=find_movement(have, segments),
+            versions=_versions(have["runs"][0]),
+            glossary=words.GLOSSARY,
+        )
+    )
+    return Report(page, {name: figure.file() for name, figure in figures.items()})
+
+
+_OPTIONAL = (
+    *("profiles", "traits", "exemplars", "segment_rules", "actions", "histograms", "segment_map", "map_axes", "grid"),
+    *("decision", "centroids", "row_counts", "previous_runs", "previous_segments", "moves"),
+)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("segmentation.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"label": label, "text": text_of, "color": words.color_of, "reason": words.reason_words}
+    environment.globals |= {
+        "cell": lambda table, row, column, spelling=str: cell(table, row, column, spelling(row[column])),
+        "derive": lambda name, value, spelling=str: wrap(derived(name, value), spelling(value)),
+        "named": lambda feature: wrap({"data-derived": "label", "data-of": text_of(feature)}, label(feature)),
+        "gate_words": words.GATES,
+        **{name: getattr(words, name) for name in ("percent", "whole", "number", "signed", "exact")},
+        "unit": lambda feature: partial(spell, feature),
+    }
+    return environment
+
+
+def _draw_figures(have: Mapping[str, Rows], segments: Rows) -> dict[str, Figure]:
+    figures = [draw_sizes(segments)]
+    if any(row["statistic"] == "z" for row in have["profiles"]):
+        figures.append(draw_heat_map(segments, have["profiles"]))
+    figures += draw_distributions(segments, have["histograms"])
+    if have["segment_map"]:
+        figures.append(draw_map(segments, have["segment_map"], have["map_axes"]))
+    figures += draw_evidence(have["grid"])
+    return {figure.name: figure for figure in figures}
+
+
+def _headline(run: Row, segments: Rows) -> list[Markup]:
+    """Return sentences: how many customers and segments, and where the revenue sits."""
+    told = [
+        Markup("{} customers fall into {} segments.").format(
+            cell("runs", run, "customers", whole(run["customers"])), cell("runs", run, "k", str(run["k"]))
+        )
+    ]
+    by_revenue = [row for row in segments if row["revenue_share"] is not None]
+    if not by_revenue:
+        largest = max(segments, key=lambda row: row["customers"])
+        told.append(
+            Markup("The largest, {}, holds {} of them.").format(
+                _name(largest), cell("segments", largest, "customer_share", percent(largest["customer_share"]))
+            )
+        )
+        return told
+    best = max(by_revenue, key=lambda row: row["revenue_share"])
+    told.append(
+        Markup("{} are {} of them and bring {} of the revenue.").format(
+            _name(best),
+            cell("segments", best, "customer_share", percent(best["customer_share"])),
+            cell("segments", best, "revenue_share", percent(best["revenue_share"])),
+        )
+    )
+    least = min(by_revenue, key=lambda row: row["revenue_share"] / row["customer_share"])
+    if least is not best:
+        told.append(
+            Markup("{} are {} of them and bring {}.").format(
+                _name(least),
+                cell("segments", least, "customer_share", percent(least["customer_share"])),
+                cell("segments", least, "revenue_share", percent(least["revenue_share"])),
+            )
+        )
+    return told
+
+
+def _name(segment: Row) -> Markup:
+    return cell("segments", segment, "segment_name", segment["segment_name"])
+
+
+def _structure(run: Row) -> tuple[str, str] | None:
+    found = run.get("structure")
+    return (found, words.STRUCTURES[found]) if found in words.STRUCTURES else None
+
+
+def _first(segments: Rows, actions: Rows) -> list[tuple[Row, Row]]:
+    """Return the advice that concerns the most revenue (customers, without revenue), largest first, with its segment."""
+    by_id = {row["segment_id"]: row for row in segments}
+    ranked = sorted(actions, key=lambda row: (-(row["revenue"] or Decimal(0)), -row["customers"], row["segment_id"], row["rank"]))
+    return [(row, by_id[row["segment_id"]]) for row in ranked[:_MOST_FIRST]]
+
+
+def _card(segment: Row, have: Mapping[str, Rows]) -> dict[str, Any]:
+    def own(table: str, order: str) -> list[Row]:
+        return sorted((row for row in have[table] if row["segment_id"] == segment["segment_id"]), key=lambda row: row[order])
+
+    traits = own("traits", "rank")
+    return {
+        "segment": segment,
+        "traits": [row for row in traits if not row["feature"].endswith("=(missing)")][:5],
+        "actions": own("actions", "rank"),
+        "rules": own("segment_rules", "rule"),
+        "exemplars": own("exemplars", "rank"),
+    }
+
+
+def _matrix(profiles: Rows, statistic: str) -> dict[str, dict[int, Row]]:
+    found: dict[str, dict[int, Row]] = {}
+    for row in profiles:
+        if row["statistic"] == statistic:
+            found.setdefault(row["feature"], {})[row["segment_id"]] = row
+    return found
+
+
+def _centroids(rows: Rows) -> dict[str, dict[int, Row]]:
+    found: dict[str, dict[int, Row]] = {}
+    for row in sorted(rows, key=lambda row: (row["position"] is None, row["position"] or 0, row["feature"])):
+        if row["value_original"] is not None:
+            found.setdefault(row["feature"], {})[row["segment_id"]] = row
+    return found
+
+
+def _quantiles(profiles: Rows) -> dict[str, dict[int, dict[str, Row]]]:
+    """Return rows by feature, segment and statistic, of the numbers."""
+    found: dict[str, dict[int, dict[str, Row]]] = {}
+    for row in profiles:
+        if row["statistic"] in _STATISTICS and "=" not in row["feature"]:
+            found.setdefault(row["feature"], {}).setdefault(row["segment_id"], {})[row["statistic"]] = row
+    return found
+
+
+def _axes(rows: Rows) -> list[tuple[str, list[Row]]]:
+    """Return the axes with their strongest features: at least a third of the largest loading."""
+    told = []
+    for axis, words_of in (("x", "Left to right"), ("y", "Bottom to top")):
+        own = sorted((row for row in rows if row["axis"] == axis), key=lambda row: -abs(row["loading"]))
+        if own:
+            told.append((words_of, [row for row in own if abs(row["loading"]) >= abs(own[0]["loading"]) / 3][:4]))
+    return told
+
+
+def _gates(decision: Rows) -> tuple[list[str], dict[int, dict[str, Row]]]:
+    found: dict[int, dict[str, Row]] = {}
+    names: list[str] = []
+    for row in decision:
+        if row["gate"] in _NO_GATES:
+            continue
+        found.setdefault(row["k"], {})[row["gate"]] = row
+        if row["gate"] not in names:
+            names.append(row["gate"])
+    return names, dict(sorted(found.items()))
+
+
+def _sources(counts: Rows) -> dict[str, list[Row]]:
+    """Return each source's outcomes: kept first, then the largest."""
+    found: dict[str, list[Row]] = {}
+    for row in sorted(counts, key=lambda row: (row["source"], row["outcome"] != "kept", -row["rows"], row["outcome"])):
+        found.setdefault(row["source"], []).append(row)
+    return found
+
+
+def _versions(run: Row) -> dict[str, dict[str, int]]:
+    return {name: json.loads(run.get(name) or "{}") for name in ("table_versions", "source_versions")}

@@ -1,0 +1,156 @@
+"""Features, numbers and findings in the words of a marketer. Floor 3."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+Tables = Mapping[str, Rows]  # a few collected rows by table name: plain values, null is None
+
+_LABELS = {
+    "recency_days": "Days since last order",
+    "frequency_orders": "Orders",
+    "monetary_total": "Total spend",
+    "tenure_days": "Days since first order",
+    "average_order_value": "Spend per order",
+    "days_between_orders": "Days between orders",
+    "items_per_order": "Items per order",
+    "return_rate": "Lines returned",
+    "discount_share": "Discount share",
+}
+_SHARES = re.compile(r"(^|_)(share|rate)(_|$)")
+_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_NO_COLOR = "#7F7F7F"
+_REASONS = {
+    "return": "Returns and cancelled orders",
+    "missing_customer_id": "No customer on the line",
+    "non_positive_price": "Price of zero or less",
+    "exact_duplicate": "Exact copies of another row",
+    "on_or_after_as_of": "After the day the run looks back from",
+    "no_orders": "Customers without an order",
+    "customer_without_purchase": "Customers with returns only",
+    "non_product": "Not a product (fees, postage)",
+}
+GATES = {
+    "converged": "The search ended by itself",
+    "effective_k": "Every segment holds customers",
+    "smallest_share": "Smallest segment is large enough",
+    "largest_share": "Largest segment is small enough",
+    "stability": "Segments return when the data vary",
+    "better_than_null": "Better than on shuffled data",
+}
+STRUCTURES = {
+    "strong": "The segments are clearly separate groups.",
+    "moderate": "The segments are real groups with soft borders.",
+    "weak": "The groups run into each other: treat the segments as a useful division of one crowd, not as distinct kinds "
+    "of people. Customers near a border could as well be next door.",
+    "none": "No groups were found that shuffled data would not show as well. The division is arbitrary: do not base "
+    "decisions on it.",
+}
+GLOSSARY = (
+    ("Segment", "A group of customers who behave alike. Each customer is in exactly one."),
+    ("Median", "The customer in the middle: half have less, half have more. A few huge buyers do not move it."),
+    ("Against all customers", "Every comparison is with all customers of this run, the segment's own included."),
+    ("Standard deviation", "The usual distance from the average. One or more above it is far above; half of one is noticeable."),
+    ("Addressable", "The customers of a segment who themselves meet the condition of the advice."),
+    ("Hold-out", "Customers left out by chance and compared with those addressed. Without it nobody can say what worked."),
+    (
+        "Precision, recall",
+        "Of the customers a rule catches, how many belong to the segment; of the segment, how many it catches.",
+    ),
+    ("K", "The number of segments."),
+    ("Silhouette", "How much nearer customers are to their own segment than to the next: 1 is clear-cut, 0 is a toss-up."),
+    ("Scatter (WSSSE)", "What is left of the differences inside segments. It always falls with more segments; a bend is a hint."),
+    ("Stability", "How far the same segments come back when they are found again: 1 is the same, 0 is none of it."),
+)
+
+
+def label(feature: str) -> str:
+    """Return a feature, or feature=level, as a label."""
+    subject, separator, level = feature.partition("=")
+    if subject in _LABELS:
+        text = _LABELS[subject]
+    elif subject.startswith("category_share_"):
+        text = f"Spent on {subject.removeprefix('category_share_').replace('_', ' ')}"
+    else:
+        text = subject.replace("_", " ")
+        text = text[:1].upper() + text[1:]
+    if not separator:
+        return text
+    return f"{text}: {'not known' if level == '(missing)' else level}"
+
+
+def is_share(feature: str) -> bool:
+    """Return whether a feature is a part of a whole, shown as a percentage."""
+    return "=" in feature or _SHARES.search(feature) is not None
+
+
+def spell(feature: str, value: float | None) -> str:
+    """Return a value of a feature in its own unit."""
+    return percent(value) if is_share(feature) else number(value)
+
+
+def number(value: Any) -> str:
+    """Return a number with about three digits."""
+    if _is_nothing(value):
+        return "–"
+    exact = float(value)
+    size = abs(exact)
+    if size >= 100 or exact == int(exact):
+        return f"{exact:,.0f}"
+    return f"{exact:,.1f}" if size >= 10 else f"{exact:,.2f}"
+
+
+def percent(value: Any) -> str:
+    """Return a share as a percentage, with one decimal below ten."""
+    if _is_nothing(value):
+        return "–"
+    exact = float(value)
+    return f"{exact:.0%}" if abs(exact) >= 0.0995 or exact == 0 else f"{exact:.1%}"
+
+
+def whole(value: Any) -> str:
+    """Return a count or a sum without decimals."""
+    return "–" if _is_nothing(value) else f"{float(value):,.0f}"
+
+
+def signed(value: Any) -> str:
+    """Return a number with its sign and one decimal."""
+    if _is_nothing(value):
+        return "–"
+    told = f"{float(value):+.1f}"
+    return "0.0" if told in ("-0.0", "+0.0") else told
+
+
+def exact(value: Any) -> str:
+    """Return a measure with three decimals."""
+    return "–" if _is_nothing(value) else f"{float(value):.3f}"
+
+
+def text_of(value: Any) -> str:
+    """Return a text without characters that no HTML or XML may hold, or that would steer a terminal."""
+    return _CONTROL.sub("\ufffd", str(value))
+
+
+def shorten(text: str, most: int) -> str:
+    """Return at most ``most`` letters of a text."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def color_of(segment: Row) -> str:
+    """Return a segment's colour; it goes into a style, so anything but #rrggbb is grey."""
+    color = str(segment.get("color") or "")
+    return color if _COLOR.fullmatch(color) else _NO_COLOR
+
+
+def reason_words(outcome: str) -> str:
+    """Return why rows were set aside, in words."""
+    words = outcome.replace("_", " ")
+    return _REASONS.get(outcome, words[:1].upper() + words[1:])
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
