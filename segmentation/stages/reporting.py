@@ -18,6 +18,7 @@ from segmentation.tables import (
     ACTIONS,
     ASSIGNMENTS,
     CENTROIDS,
+    DECISION,
     EXEMPLARS,
     GRID,
     HISTOGRAMS,
@@ -32,7 +33,6 @@ from segmentation.tables import (
     Table,
 )
 
-DECISION = Table("decision", "Gates of every K; runs of earlier versions have none.", ("run_id", "k", "gate"), ())
 _SHOWN = (
     *(SEGMENTS, PROFILES, TRAITS, EXEMPLARS, SEGMENT_RULES, ACTIONS, HISTOGRAMS, SEGMENT_MAP, MAP_AXES),
     *(GRID, DECISION, CENTROIDS, ROW_COUNTS),
