@@ -1,5 +1,6 @@
 """The jobs as users start them: real processes, from outside the repository."""
 
+import csv
 import gzip
 import subprocess
 import sys
@@ -81,9 +82,8 @@ def test_a_published_run_is_drawn_and_shown_again(whole: Path, run_command: Runn
     assert place.read_text() == drawn
     segments = deltalake.DeltaTable(str(whole / "segments")).to_pandas()
     assert all(name in show.stdout for name in segments["segment_name"])
-    assert {line.split(",")[2] for line in (tmp_path / "segments.csv").read_text().splitlines()[1:]} == set(
-        segments["segment_name"]
-    )
+    with open(tmp_path / "segments.csv", newline="") as lines:
+        assert {line["segment_name"] for line in csv.DictReader(lines)} == set(segments["segment_name"])
     assert unknown.returncode == 4
     assert "--run-id z: expected a published run of this warehouse, found a" in unknown.stderr
 

@@ -75,7 +75,7 @@ def reports(
             options |= {"as_of": "2011-12-10", "inputs": {"transactions": real_data("online_retail.csv.gz")}}
         config = load_config(str(ROOT / f"conf/{name}.yaml"), **options)
         # Fewer K and starts than the configuration's: the report is tested here, not the choice.
-        fewer = config.model_copy(update={"clustering": config.clustering.model_copy(update={"k_max": 4, "seeds": (1,)})})
+        fewer = config.model_copy(update={"clustering": config.clustering.model_copy(update={"k_max": 4, "seeds": [1]})})
         execute(jvm, Request(fewer, "one", tuple(STAGES), draws=True), Progress())
         found[name] = warehouse, warehouse / "reports/one/report.html"
     return found
