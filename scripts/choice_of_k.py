@@ -30,7 +30,7 @@ from segmentation.session import open_session
 from segmentation.stages.clustering import choose_ingredients
 from segmentation.stages.evidence import weigh
 from segmentation.stages.run import Run
-from segmentation.stages.solving import Solved, name_columns, solve, solve_and_support
+from segmentation.stages.solving import Solved, choose_k_values, name_columns, solve, solve_and_support
 from segmentation.synthetic import generate_mixture, generate_skewed
 from segmentation.tables import FEATURES, RUNS
 
@@ -149,7 +149,8 @@ def seeds_on(spark: SparkSession, config_path: str, warehouse: str, inputs: dict
             plan = plan_preparation(features, choose_ingredients(run, features), scaler="standard", pca_components=None)
             preparation = fit_preparation(features, plan)
             prepared = preparation.model.transform(features).select("customer_id", "features").cache()
-            solved = solve(run, prepared, preparation, features.count())
+            customers = features.count()
+            solved = solve(run, prepared, preparation, choose_k_values(run, customers), customers)
             _, choice = weigh(solved, name_columns(preparation), clustering, asked_k=None)
             centers = next(fit.centers for fit, _ in solved.solutions if fit.k == choice.k)
             points = np.array([row["features"].toArray() for row in prepared.orderBy("customer_id").collect()])

@@ -4,11 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -64,8 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     for name, stages in _COMMANDS.items():
         told = "run every stage and publish" if name == "run" else f"run the stage {stages[0]} alone"
-        command = commands.add_parser(name, help=told, description=told)
-        command.add_argument("--config", required=True, metavar="FILE", help="the YAML file")
+        command = _add_command(commands, name, told)
         command.add_argument("--as-of", metavar="YYYY-MM-DD", help="first day not seen")
         command.add_argument(
             "--input",
@@ -74,19 +73,23 @@ def _parser() -> argparse.ArgumentParser:
             metavar="SOURCE=PATH",
             help="where transactions, products or customers lie",
         )
-        command.add_argument("--warehouse", metavar="PATH", help="folder or URI of the tables")
         command.add_argument("--k", type=int, metavar="K", help="take this K whatever the grid says")
         command.add_argument("--run-id", metavar="ID", help="repeat or go on with this run")
-        command.add_argument("--verbose", action="store_true", help="show Spark's messages and stack traces")
     for name, told in _VIEWS.items():
-        command = commands.add_parser(name, help=told, description=told)
-        command.add_argument("--config", required=True, metavar="FILE", help="the YAML file")
-        command.add_argument("--warehouse", metavar="PATH", help="folder or URI of the tables")
+        command = _add_command(commands, name, told)
         command.add_argument("--run-id", "--run", metavar="ID", help="a published run; the newest by default")
         if name == "show":
             command.add_argument("--csv", metavar="FILE", help="write segments and advice to a CSV file too")
-        command.add_argument("--verbose", action="store_true", help="show Spark's messages and stack traces")
     return parser
+
+
+def _add_command(commands: Any, name: str, told: str) -> argparse.ArgumentParser:
+    """Return a new command with the options that every command has."""
+    command: argparse.ArgumentParser = commands.add_parser(name, help=told, description=told)
+    command.add_argument("--config", required=True, metavar="FILE", help="the YAML file")
+    command.add_argument("--warehouse", metavar="PATH", help="folder or URI of the tables")
+    command.add_argument("--verbose", action="store_true", help="show Spark's messages and stack traces")
+    return command
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -127,7 +130,7 @@ def _view(options: argparse.Namespace) -> None:
     finally:
         if is_own:
             spark.stop()
-    (Console() if sys.stdout.isatty() else Console(width=160)).print(tabulate(told))
+    _print_wide(tabulate(told))
     if options.csv:
         try:
             Path(options.csv).write_text(write_csv(told), encoding="utf-8", newline="")
@@ -158,8 +161,7 @@ def _show(run: Run, *, is_drawn: bool) -> None:
         # As Text: brackets and colons in a name are no markup.
         name, apart = Text(f"{row['segment_id']} {row['segment_name']}"), Text(row["sets_apart"])
         grid.add_row(name, customers, customer_share, share, apart)
-    console = Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=160)
-    console.print(grid)
+    _print_wide(grid)
     place = run.lake.place(CURRENT["segments"])
     where = run.lake.path or run.lake.catalog_schema
     query = f"delta.`{place}`" if run.lake.path else place
@@ -169,6 +171,11 @@ def _show(run: Run, *, is_drawn: bool) -> None:
     print(f'Query one:    spark.sql("SELECT * FROM {query}").show()')
     if run.lake.path:
         print(f"or in DuckDB: SELECT * FROM delta_scan('{place}');")
+
+
+def _print_wide(table: RenderableType) -> None:
+    """Print a table as wide as the terminal, or as a page where there is none."""
+    (Console() if sys.stdout.isatty() else Console(width=160)).print(table)
 
 
 def run_and_exit() -> None:

@@ -2,10 +2,9 @@
 
 import json
 import uuid
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
+from py4j.protocol import Py4JJavaError
 from pyspark.ml import PipelineModel
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -56,26 +55,23 @@ def load_model(spark: SparkSession, path: str) -> PipelineModel:
 
 
 def write_file(spark: SparkSession, path: str, content: bytes) -> None:
-    """Write a file: plainly on this machine, else through Spark's file systems.
+    """Write a file where Spark's file systems say that ``path`` lies: a path without a scheme need not be local.
 
     Raises
     ------
     PublishError
-        If it cannot be written on this machine.
+        If it cannot be written.
     """
-    parts = urlparse(path)
-    if parts.scheme in ("", "file"):
-        local = Path(parts.path if parts.scheme else path)
-        try:
-            local.parent.mkdir(parents=True, exist_ok=True)
-            local.write_bytes(content)
-        except OSError as error:
-            raise PublishError(str(local), expected="a file that can be written", found=str(error.strerror)) from None
-        return
     system, java_path = _hadoop(spark, path)
-    stream = system.create(java_path(path), True)
-    stream.write(bytearray(content))
-    stream.close()
+    if system.getUri().getScheme() == "file":
+        system = system.getRawFileSystem()  # leaves no checksum file beside it
+    try:
+        stream = system.create(java_path(path), True)
+        stream.write(bytearray(content))
+        stream.close()
+    except Py4JJavaError as error:
+        found = str(error.java_exception.getMessage())
+        raise PublishError(path, expected="a file that can be written", found=found) from error
 
 
 def _hash_files(spark: SparkSession, path: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,19 @@ os.environ.setdefault("SPARK_DRIVER_MEMORY", "3g")
 
 from pyspark.sql import SparkSession
 
+from segmentation.config import load_config
+from segmentation.pipeline import STAGES, Request, execute
+from segmentation.progress import Progress
 from segmentation.session import open_session
+from segmentation.stages.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("SEGMENTATION_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+def run_all(spark: SparkSession, config: str, run_id: str = "r1", stages: tuple[str, ...] = tuple(STAGES), **options: Any) -> Run:
+    """Run the stages of a configuration file in this session, quietly."""
+    return execute(spark, Request(load_config(config, **options), run_id, stages), Progress())
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,10 @@ import duckdb
 import duckdb_extension_delta
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, run_all
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from segmentation.config import load_config
 from segmentation.errors import PublishError, QualityError
 from segmentation.pipeline import STAGES, Request, execute
 from segmentation.progress import Progress
@@ -26,11 +25,6 @@ from segmentation.tables import CURRENT, DECISION, FEATURES, GRID, RUNS, SEGMENT
 TABLES = ["features", "grid", "centroids", "assignments", "profiles", "segments", "runs", "row_counts", "quarantine"]
 TABLES += ["decision", "stability", "traits", "exemplars", "segment_rules", "actions", "histograms", "segment_map", "map_axes"]
 RFM = ("recency_days", "frequency_orders", "monetary_total")
-
-
-def run_all(spark: SparkSession, config: str, run_id: str = "r1", stages: tuple[str, ...] = tuple(STAGES), **options: Any) -> Run:
-    loaded = load_config(config, **options)
-    return execute(spark, Request(loaded, run_id, stages), Progress())
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,14 @@
 """The choice of K through the whole road: noise and its policies, other algorithms than k-means, the tables of evidence."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from conftest import run_all
 from pyspark.sql import SparkSession
 from sklearn.metrics import adjusted_rand_score
 
-from segmentation.config import load_config
 from segmentation.errors import ModelError
-from segmentation.pipeline import STAGES, Request, execute
-from segmentation.progress import Progress
-from segmentation.stages.run import Run
 from segmentation.store import load_model
 from segmentation.tables import ASSIGNMENTS, CENTROIDS, DECISION, FEATURES, GRID, RUNS, SEGMENTS, STABILITY
 
@@ -32,10 +28,6 @@ clustering: {{k_min: 2, k_max: {k_max}, seeds: [1], {clustering}}}
     return str(config)
 
 
-def execute_all(spark: SparkSession, config: str, run_id: str, **options: Any) -> Run:
-    return execute(spark, Request(load_config(config, **options), run_id, tuple(STAGES)), Progress())
-
-
 def noise() -> np.ndarray:
     return np.random.default_rng(1).random((400, 2))
 
@@ -46,7 +38,7 @@ def planted() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_noise_is_published_with_a_warning_by_default(spark: SparkSession, tmp_path: Path) -> None:
-    run = execute_all(spark, write_members(tmp_path, noise(), "resamples: 5"), "warned")
+    run = run_all(spark, write_members(tmp_path, noise(), "resamples: 5"), "warned")
 
     row = run.read(RUNS).first()
     decision = run.read(DECISION).collect()
@@ -63,7 +55,7 @@ def test_noise_fails_the_run_where_that_is_the_policy_and_the_evidence_stays(spa
     config = write_members(tmp_path, noise(), "resamples: 5, no_structure: fail")
 
     with pytest.raises(ModelError, match="expected more structure than chance, found K = "):
-        execute_all(spark, config, "failed")
+        run_all(spark, config, "failed")
 
     tables = spark.read.format("delta")
     assert tables.load(f"{tmp_path}/w/grid").count() == 3
@@ -73,8 +65,8 @@ def test_noise_fails_the_run_where_that_is_the_policy_and_the_evidence_stays(spa
 def test_noise_is_one_segment_where_that_is_the_policy_unless_a_k_is_asked_for(spark: SparkSession, tmp_path: Path) -> None:
     config = write_members(tmp_path, noise(), "resamples: 5, no_structure: single")
 
-    single = execute_all(spark, config, "single")
-    forced = execute_all(spark, config, "forced", k=3)
+    single = run_all(spark, config, "single")
+    forced = run_all(spark, config, "forced", k=3)
 
     row = single.read(RUNS).first()
     assert (row["k"], row["customers"], row["structure"]) == (1, 400, "none")
@@ -94,7 +86,7 @@ def test_other_algorithms_fill_the_same_tables_and_their_model_is_saved(
     points, truth = planted()
     config = write_members(tmp_path, points, f"algorithm: {algorithm}, resamples: 2, null_tables: 1", k_max=3)
 
-    run = execute_all(spark, config, "other")
+    run = run_all(spark, config, "other")
 
     grid = {row["k"]: row for row in run.read(GRID).collect()}
     assert run.read(RUNS).first()["k"] == 3

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from segmentation.agreement import Labels, cross_tabulate
 from segmentation.blocks import Block
-from segmentation.clustering.refits import Support, customers_of, permute_columns, resample, summarise
+from segmentation.clustering.refits import PERMUTE, RESAMPLE, Support, customers_of, permute_columns, resample, summarise
 from segmentation.members import evaluate_labels
 from segmentation.parallel import side_by_side
 
@@ -107,7 +107,7 @@ def support_alternates(
     published = {fit.k: _labels_of(fit, everyone) for fit in fits}
     tables: Mapping[int, list[Any]] = {k: [] for k in k_values}
     for number in range(min(resamples, MOST_RESAMPLES)):
-        frame, again = refit(resample(sample, np.random.default_rng((seed, 1, number))), number)
+        frame, again = refit(resample(sample, np.random.default_rng((seed, RESAMPLE, number))), number)
         for fit in again:
             labels = _labels_of(fit, everyone)
             tables[fit.k].append(cross_tabulate(published[fit.k], labels, customers_of(sample), shape=(fit.k, fit.k)))
@@ -115,7 +115,7 @@ def support_alternates(
     explained: Mapping[int, list[float]] = {k: [] for k in k_values}
     silhouettes: Mapping[int, list[float | None]] = {k: [] for k in k_values}
     for number in range(min(null_tables, MOST_NULL_TABLES)):
-        frame, again = refit(permute_columns(sample, columns, np.random.default_rng((seed, 2, number))), number)
+        frame, again = refit(permute_columns(sample, columns, np.random.default_rng((seed, PERMUTE, number))), number)
         for fit in again:
             _, found = evaluate_labels(fit.label(frame), fit.k)
             explained[fit.k].append(found.explained_share)

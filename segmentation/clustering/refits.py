@@ -20,7 +20,7 @@ SAMPLE_ROWS = 10_000
 _FRESH_STARTS = 2
 _GAIN = 1e-4
 # What separates the random numbers of resamples from those of permuted tables.
-_RESAMPLE, _PERMUTE = 1, 2
+RESAMPLE, PERMUTE = 1, 2
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,11 @@ def support_grid(points: Points, sample: Block, centers: Mapping[int, Array], re
     centers : by K, shape (k, dimensions), scaled units
         The published ones, from whichever solver.
     """
-    resamples = [(_RESAMPLE, number) for number in range(refits.resamples)]
-    nulls = [(_PERMUTE, number) for number in range(refits.null_tables)]
+    resamples = [(RESAMPLE, number) for number in range(refits.resamples)]
+    nulls = [(PERMUTE, number) for number in range(refits.null_tables)]
     found = points.each(partial(_refit, sample, dict(centers), refits), resamples + nulls)
-    tables = [one for one in found[: len(resamples)] if isinstance(one, Comparisons)]
-    chances = [one for one in found[len(resamples) :] if isinstance(one, Chances)]
+    tables = [one for one in found if isinstance(one, Comparisons)]
+    chances = [one for one in found if isinstance(one, Chances)]
     return {
         k: summarise(
             [one.tables[k] for one in tables], [one.explained[k] for one in chances], [one.silhouettes[k] for one in chances]
@@ -126,7 +126,7 @@ class Chances:
 def _refit(sample: Block, centers: dict[int, Array], refits: Refits, item: tuple[int, int]) -> Comparisons | Chances:
     kind, number = item
     rng = np.random.default_rng((refits.seed, kind, number))
-    if kind == _RESAMPLE:
+    if kind == RESAMPLE:
         return _compare(sample, centers, refits, rng)
     return _try_chance(permute_columns(sample, refits.columns, rng), sorted(centers), refits, rng)
 

@@ -166,10 +166,9 @@ def _card(segment: Row, have: Mapping[str, Rows]) -> dict[str, Any]:
     def own(table: str, order: str) -> list[Row]:
         return sorted((row for row in have[table] if row["segment_id"] == segment["segment_id"]), key=lambda row: row[order])
 
-    traits = own("traits", "rank")
     return {
         "segment": segment,
-        "traits": [row for row in traits if not row["feature"].endswith("=(missing)")][:5],
+        "traits": own("traits", "rank")[:5],
         "actions": own("actions", "rank"),
         "rules": own("segment_rules", "rule"),
         "exemplars": own("exemplars", "rank"),

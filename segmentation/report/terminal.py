@@ -50,9 +50,8 @@ def _of(rows: Rows, segment: Row) -> list[Row]:
 
 
 def _tell_traits(segment: Row, traits: Rows) -> str:
-    own = [row for row in _of(traits, segment) if not row["feature"].endswith("=(missing)")][:_MOST_TRAITS]
     told = []
-    for row in own:
+    for row in _of(traits, segment)[:_MOST_TRAITS]:
         here, everywhere = (spell(row["feature"], row[name]) for name in ("segment_value", "population_value"))
         told.append(f"{label(row['feature'])} {here} (all {everywhere})")
     return text_of("; ".join(told) or segment["sets_apart"])

@@ -34,7 +34,7 @@ def fit_grid(run: Run) -> str:
     config = run.config
     features = run.read(FEATURES)
     customers = features.count()
-    choose_k_values(run, customers)  # before any work, so that too large a K is told at once
+    k_values = choose_k_values(run, customers)  # before any work, so that too large a K is told at once
     partitions = config.clustering.partitions or count_partitions(customers)
     laid_out = lay_out(features, partitions=partitions).persist(StorageLevel.MEMORY_AND_DISK)
     plan = plan_preparation(
@@ -47,7 +47,7 @@ def fit_grid(run: Run) -> str:
     prepared = preparation.model.transform(laid_out).select("customer_id", "features")
     prepared = prepared.persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        solved = solve(run, prepared, preparation, customers)
+        solved = solve(run, prepared, preparation, k_values, customers)
         candidates, choice = weigh(solved, name_columns(preparation), config.clustering, asked_k=config.k)
         orders = {fit.k: _order(run, preparation, (fit, found)) for fit, found in solved.solutions}
         decision, chosen = _record(run, solved, candidates, choice, orders, prepared, preparation.dimensions, customers)

@@ -73,10 +73,9 @@ def choose_k_values(run: Run, customers: int) -> list[int]:
     return sorted({*range(clustering.k_min, clustering.k_max + 1), *([asked] if asked else [])})
 
 
-def solve(run: Run, prepared: DataFrame, preparation: Prepared, customers: int) -> Solved:
-    """Fit and judge every K; ``prepared`` is cached and in the canonical layout."""
+def solve(run: Run, prepared: DataFrame, preparation: Prepared, k_values: list[int], customers: int) -> Solved:
+    """Fit and judge every K of ``choose_k_values``; ``prepared`` is cached and in the canonical layout."""
     clustering = run.config.clustering
-    k_values = choose_k_values(run, customers)
     columns = name_columns(preparation)
     if clustering.algorithm != "kmeans":
         return _solve_alternates(run, prepared, k_values, columns, customers)
