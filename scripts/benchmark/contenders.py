@@ -11,13 +11,13 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from in_memory import Measures, faiss, features_of, minibatch, sklearn, sklearn_intelex
 
-NOT_FEATURES = ("customer_id", "true_segment")
 SEEDS = (1, 2, 3)
-Measures = dict[int, dict[str, float]]
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     os.environ["SPARK_MASTER"] = f"local[{asked.cores}]"
     os.environ.setdefault("SPARK_DRIVER_MEMORY", "8g")
     contender = CONTENDERS[asked.contender]
-    run, finish = contender(packed=True) if asked.packed else contender()
+    run, finish = contender(asked.data, packed=True) if asked.packed else contender(asked.data)
     k_values = tuple(range(2, asked.k_max + 1))
     if asked.warm_up:
         run(asked.warm_up, k_values)
@@ -44,11 +44,7 @@ def main() -> None:
     print(json.dumps({"seconds": seconds, "found": finish(asked.data, found)}))
 
 
-def features_of(names: list[str]) -> list[str]:
-    return [name for name in names if name not in NOT_FEATURES]
-
-
-def tutorial() -> tuple[Callable[..., Any], Callable[..., Any]]:
+def tutorial(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The loop of every tutorial: cached vectors, KMeans as it comes, ClusteringEvaluator."""
     from pyspark.ml.clustering import KMeans
     from pyspark.ml.evaluation import ClusteringEvaluator
@@ -69,7 +65,7 @@ def tutorial() -> tuple[Callable[..., Any], Callable[..., Any]]:
     return run, partial(true_measures, spark)
 
 
-def mllib() -> tuple[Callable[..., Any], Callable[..., Any]]:
+def mllib(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """This project's MLlib solver, one start a K as the tutorial has, and its measures."""
     from pyspark.storagelevel import StorageLevel
 
@@ -78,7 +74,7 @@ def mllib() -> tuple[Callable[..., Any], Callable[..., Any]]:
     from segmentation.clustering.mllib import fit_kmeans
     from segmentation.evaluation import measure_grid
 
-    spark = open_spark()
+    spark = open_spark(data)
 
     def run(path: str, k_values: tuple[int, ...]) -> Measures:
         vectors, names = scale_vectors(spark, path)
@@ -96,12 +92,12 @@ def mllib() -> tuple[Callable[..., Any], Callable[..., Any]]:
     return run, lambda _, found: found
 
 
-def fused(vectors: bool = False, packed: bool = False) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def fused(data: str, vectors: bool = False, packed: bool = False) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """This project's fused solver; scaled by SQL, or by Spark ML as in the main job."""
-    from segmentation.blocks import ONE_TASK_BYTES, work_on_points
+    from segmentation.blocks import LOCAL_BYTES, work_on_points
     from segmentation.clustering.fused import Settings, solve_grid
 
-    spark = open_spark()
+    spark = open_spark(data)
 
     def run(path: str, k_values: tuple[int, ...]) -> Measures:
         if vectors:
@@ -116,40 +112,14 @@ def fused(vectors: bool = False, packed: bool = False) -> tuple[Callable[..., An
             customers=customers,
             dimensions=len(names),
             seed=SEEDS[0],
-            one_task_bytes=0 if packed else ONE_TASK_BYTES,
+            local_bytes=0 if packed else LOCAL_BYTES,
         )
         return {fit.k: in_short(found) | {"iterations": fit.iterations} for fit, found in solutions}
 
     return run, lambda _, found: found
 
 
-def sklearn() -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """scikit-learn on the driver: everything in one process's memory, silhouette of 10,000 rows."""
-    import pyarrow.dataset
-    from sklearn.cluster import KMeans
-    from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
-    from sklearn.preprocessing import StandardScaler
-
-    def run(path: str, k_values: tuple[int, ...]) -> Measures:
-        dataset = pyarrow.dataset.dataset(path)
-        table = dataset.to_table(columns=features_of(dataset.schema.names))
-        points = StandardScaler(copy=False).fit_transform(np.column_stack([column.to_numpy() for column in table.columns]))
-        found = {}
-        for k in k_values:
-            model = KMeans(k, n_init=1, random_state=1).fit(points)
-            found[k] = {
-                "wssse": float(model.inertia_),
-                "silhouette": silhouette_score(points, model.labels_, metric="sqeuclidean", sample_size=10_000, random_state=1),
-                "calinski_harabasz": calinski_harabasz_score(points, model.labels_),
-                "davies_bouldin": davies_bouldin_score(points, model.labels_),
-                "iterations": int(model.n_iter_),
-            }
-        return found
-
-    return run, lambda _, found: found
-
-
-def floor() -> tuple[Callable[..., Any], Callable[..., Any]]:
+def floor(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """What cannot be had for less: Spark reads every column once; numpy multiplies every row by all centres once."""
     spark = open_spark()
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -170,12 +140,12 @@ def floor() -> tuple[Callable[..., Any], Callable[..., Any]]:
     return run, lambda _, found: found
 
 
-def determinism() -> tuple[Callable[..., Any], Callable[..., Any]]:
+def determinism(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The fused solver over 1, 2, 7 and 64 partitions: a digest of all labels, and the centres."""
     from segmentation.blocks import work_on_points
     from segmentation.clustering.fused import Settings, solve_grid
 
-    spark = open_spark()
+    spark = open_spark(data)
 
     def run(path: str, k_values: tuple[int, ...]) -> dict[str, Any]:
         prepared, names, customers = scale_arrays(spark, path)
@@ -190,7 +160,7 @@ def determinism() -> tuple[Callable[..., Any], Callable[..., Any]]:
                 customers=customers,
                 dimensions=len(names),
                 seed=SEEDS[0],
-                one_task_bytes=0,
+                local_bytes=0,
             )
             digest = hashlib.sha256()
             for fit, _ in solutions:
@@ -203,13 +173,13 @@ def determinism() -> tuple[Callable[..., Any], Callable[..., Any]]:
     return run, lambda _, found: found
 
 
-def evidence() -> tuple[Callable[..., Any], Callable[..., Any]]:
+def evidence(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The fused grid, and beside it what stability and chance cost: the sample, then refits and permuted tables."""
     from segmentation.blocks import work_on_points
     from segmentation.clustering.fused import Settings, solve_grid
     from segmentation.clustering.refits import Refits, draw_sample, support_grid
 
-    spark = open_spark()
+    spark = open_spark(data)
 
     def run(path: str, k_values: tuple[int, ...]) -> dict[str, float]:
         prepared, names, customers = scale_arrays(spark, path)
@@ -227,15 +197,16 @@ def evidence() -> tuple[Callable[..., Any], Callable[..., Any]]:
             return dict(zip(("grid", "sample", "refits"), np.diff(marks).tolist(), strict=True))
 
         sizes = {"customers": customers, "dimensions": len(names), "seed": SEEDS[0]}
-        return work_on_points(prepared, work, one_task_bytes=0, **sizes)
+        return work_on_points(prepared, work, local_bytes=0, **sizes)
 
     return run, lambda _, found: found
 
 
-def open_spark() -> Any:
+def open_spark(data: str | None = None) -> Any:
+    """Return the session, tuned for the size of ``data`` as the command line tunes it for a source of customers."""
     from segmentation.session import open_session
 
-    return open_session()[0]
+    return open_session(source_bytes=sum(file.stat().st_size for file in Path(data).iterdir()) // 4 if data else None)[0]
 
 
 def scale_vectors(spark: Any, path: str) -> tuple[Any, list[str]]:
@@ -262,7 +233,7 @@ def scale_arrays(spark: Any, path: str) -> tuple[Any, list[str], int]:
     # Twelve digits: the order of summation must not shift the features.
     constants = [float(f"{value:.12g}") for value in row[1:]]
     scaled = [
-        ((F.col(name) - mean) / (deviation or 1.0)).cast("float")
+        (F.col(name) - mean) / (deviation or 1.0)
         for name, mean, deviation in zip(names, constants[::2], constants[1::2], strict=True)
     ]
     return frame.select("customer_id", F.array(*scaled).alias("features")), names, row[0]
@@ -291,6 +262,9 @@ CONTENDERS: dict[str, Callable[..., tuple[Callable[..., Any], Callable[..., Any]
     "fused": fused,
     "fused-vectors": partial(fused, vectors=True),
     "sklearn": sklearn,
+    "sklearn-intelex": sklearn_intelex,
+    "minibatch": minibatch,
+    "faiss": faiss,
     "evidence": evidence,
     "floor": floor,
     "determinism": determinism,
