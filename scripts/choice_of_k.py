@@ -15,24 +15,25 @@ from pathlib import Path
 
 import numpy as np
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
 
 from segmentation.blocks import ArrayPoints, Block
 from segmentation.clustering.fused import Settings
 from segmentation.clustering.grid import lay_out
 from segmentation.clustering.refits import Refits, nearest
 from segmentation.config import Clustering, load_config
-from segmentation.pipeline import open_lake
 from segmentation.preparation import fit_preparation, plan_preparation
 from segmentation.selection import Candidate, Choice
 from segmentation.session import open_session
 from segmentation.stages.clustering import choose_ingredients
 from segmentation.stages.evidence import weigh
+from segmentation.stages.reporting import find_published
 from segmentation.stages.run import Run
 from segmentation.stages.solving import Solved, choose_k_values, name_columns, solve, solve_and_support
 from segmentation.synthetic import generate_mixture, generate_skewed
-from segmentation.tables import FEATURES, RUNS
+from segmentation.tables import FEATURES
+from segmentation.warehouse.lake import open_lake
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "choice_of_k.md"
 K_VALUES = tuple(range(2, 11))
@@ -106,7 +107,8 @@ def choose(planted: Planted, *, solver_seed: int = 1, clustering: Clustering | N
     points = ArrayPoints(Block(np.arange(len(scaled), dtype=np.uint64), scaled[order], None))
     settings = Settings(K_VALUES, (solver_seed,), clustering.max_iterations, clustering.min_gain)
     refits = Refits(planted.columns, 1, clustering.resamples, clustering.null_tables, clustering.max_iterations)
-    solved = Solved("fused", *solve_and_support(points, settings=settings, refits=refits))
+    with threadpool_limits(1, "blas"):
+        solved = Solved("fused", *solve_and_support(points, settings=settings, refits=refits))
     candidates, choice = weigh(solved, planted.columns, clustering, asked_k=None)
     centers = next(fit.centers for fit, _ in solved.solutions if fit.k == choice.k)
     agreement = None if planted.truth is None else float(adjusted_rand_score(planted.truth, nearest(centers, scaled)))
@@ -136,9 +138,10 @@ def _count(values: Iterator[object]) -> str:
 def seeds_on(spark: SparkSession, config_path: str, warehouse: str, inputs: dict[str, str]) -> Iterator[str]:
     """Yield what each solver chooses with each of ten sets of seeds, and how far its labels agree with the first ones."""
     base = load_config(config_path, as_of="2000-01-01", warehouse=warehouse, inputs=inputs)
-    lake = open_lake(spark, base)
-    newest = lake.read(RUNS).where("status = 'PUBLISHED'").orderBy(F.desc("published_seq")).first()
-    features = lay_out(lake.read(FEATURES, run_id=newest["run_id"]), partitions=1).cache()
+    lake = open_lake(base.warehouse, spark)
+    newest = find_published(lake, None).row
+    customers = newest["customers"]
+    features = lay_out(lake.read(FEATURES, run_id=newest["run_id"]), partitions=newest["layout_partitions"]).cache()
     for solver in ("mllib", "fused"):
         first = None
         for seed in range(10):
@@ -146,10 +149,9 @@ def seeds_on(spark: SparkSession, config_path: str, warehouse: str, inputs: dict
             clustering = base.clustering.model_copy(update={"solver": solver, "seeds": seeds})
             config = base.model_copy(update={"clustering": clustering})
             run = Run(newest["run_id"], config, lake, datetime.now(UTC))
-            plan = plan_preparation(features, choose_ingredients(run, features), scaler="standard", pca_components=None)
+            plan = plan_preparation(features, choose_ingredients(run, newest), scaler="standard", pca_components=None)
             preparation = fit_preparation(features, plan)
             prepared = preparation.model.transform(features).select("customer_id", "features").cache()
-            customers = features.count()
             solved = solve(run, prepared, preparation, choose_k_values(run, customers), customers)
             _, choice = weigh(solved, name_columns(preparation), clustering, asked_k=None)
             centers = next(fit.centers for fit, _ in solved.solutions if fit.k == choice.k)

@@ -33,10 +33,12 @@ if [ "$(cat .venv/.stamp 2>/dev/null || true)" != "$stamp" ] || ! .venv/bin/pyth
     sed -n '/^uv==/,/^    # via/p' requirements.lock | grep -v '# via' >"$uv_lines"
     .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r "$uv_lines" \
         || say "packages: expected a Python package index that can be reached, found none; check the network or pip's settings"
-    .venv/bin/uv pip install --quiet --no-deps --python .venv/bin/python --require-hashes -r requirements.lock \
+    .venv/bin/uv pip install --quiet --compile-bytecode --no-deps --python .venv/bin/python --require-hashes -r requirements.lock \
         || say "packages: expected every package of requirements.lock from the Python package index; check the network"
     .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable . \
         || say "package: expected this project to install into .venv"
+    # Read-only or containerised environments never cache what they compile, and then every start pays for it.
+    .venv/bin/python -m compileall -q segmentation jobs
     echo "$stamp" >.venv/.stamp
 fi
 export PATH="$PWD/.venv/bin:$PATH"

@@ -6,4 +6,5 @@ ruff format --check .
 ruff check .
 mypy
 lint-imports
-exec pytest "$@"
+# A process per core and a file of tests at a time; each process has one SparkSession.
+exec pytest -n "${TEST_PROCESSES:-2}" --dist loadfile "$@"

@@ -15,8 +15,9 @@ from pyspark.ml.linalg import VectorUDT
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
+from threadpoolctl import threadpool_limits
 
-from segmentation.errors import SegmentationError
+from segmentation.parallel import in_threads
 
 Array = npt.NDArray[np.float64]
 Item = TypeVar("Item")
@@ -24,8 +25,10 @@ Result = TypeVar("Result")
 Precision = Literal["float32", "float64"]
 # Distances of one matrix product: a few MB, so that they stay near the core.
 _PRODUCT = 500_000
-# What one task takes whole, in float64: 400,000 customers with ten features.
-ONE_TASK_BYTES = 32 * 2**20
+# Rows that are summed up as one: whatever the cores, sums come in the same order.
+_PART_ROWS = 2**17
+# What this process takes whole, in float64: 3 million customers with ten features.
+LOCAL_BYTES = 256 * 2**20
 _PACKED = "hashes binary, points binary, weights binary"
 
 # Executors need numpy and pyarrow; the kernels travel with the job, so that the package need not be installed there.
@@ -43,6 +46,12 @@ class Block:
     hashes: npt.NDArray[np.uint64]
     points: npt.NDArray[Any]
     weights: Array | None
+
+    def parts(self, rows: int) -> Iterator["Block"]:
+        """Yield the block in pieces of ``rows``, one at least."""
+        for start in range(0, max(len(self.hashes), 1), rows):
+            some = slice(start, start + rows)
+            yield Block(self.hashes[some], self.points[some], None if self.weights is None else self.weights[some])
 
     def chunks(self, centers: int = 1) -> Iterator[tuple[Array, Array | None]]:
         """Yield rows as [x, 1, |x|^2] in float64, with their weights, as many at a time as suit a product with ``centers``."""
@@ -75,18 +84,19 @@ class Points(Protocol):
 
 @dataclass(frozen=True)
 class ArrayPoints:
-    """Points in this process's memory."""
+    """Points in this process's memory, worked on by a thread a core."""
 
     block: Block
 
     def total(self, kernel: Kernel) -> Array:
-        return kernel([self.block])
+        parts = in_threads(lambda part: kernel([part]), list(self.block.parts(_PART_ROWS)))
+        return np.asarray(sum(parts[1:], start=parts[0]))
 
     def gather(self, choose: Callable[[Block], Block]) -> Block:
         return choose(self.block)
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-        return [work(item) for item in items]
+        return in_threads(work, items)
 
 
 @dataclass(frozen=True)
@@ -141,12 +151,7 @@ def pack(points: DataFrame, *, seed: int, precision: Precision, weight: str | No
     -------
     DataFrame of ``hashes`` (uint64), ``points`` (``precision``, rows x dimensions), ``weights`` (float64; null without)
     """
-    element = "float" if precision == "float32" else "double"
-    columns = [
-        F.xxhash64("customer_id", F.lit(seed)).alias("hash"),
-        _as_array(points, precision).cast(f"array<{element}>").alias("features"),
-        *([F.col(weight).cast("double").alias("weight")] if weight else []),
-    ]
+    columns = _packed_columns(points, seed=seed, precision=precision, weight=weight)
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -161,6 +166,15 @@ def pack(points: DataFrame, *, seed: int, precision: Precision, weight: str | No
     return points.select(columns).mapInArrow(run, _PACKED)
 
 
+def _packed_columns(points: DataFrame, *, seed: int, precision: Precision, weight: str | None = None) -> list[Column]:
+    element = "float" if precision == "float32" else "double"
+    return [
+        F.xxhash64("customer_id", F.lit(seed)).alias("hash"),
+        _as_array(points, precision).cast(f"array<{element}>").alias("features"),
+        *([F.col(weight).cast("double").alias("weight")] if weight else []),
+    ]
+
+
 def work_on_points(
     prepared: DataFrame,
     work: Callable[[Points], Result],
@@ -169,28 +183,23 @@ def work_on_points(
     dimensions: int,
     seed: int,
     precision: Precision | None = None,
-    one_task_bytes: int = ONE_TASK_BYTES,
+    local_bytes: int = LOCAL_BYTES,
 ) -> Result:
     """Return ``work`` of the packed points.
 
-    What fits into one task in float64 is worked on in one task of one Spark job; a larger table is packed once, kept in
-    memory and on disk, and costs a job a sweep.
+    What fits into ``LOCAL_BYTES`` in float64 is worked on in this process, for one Spark job; a larger table is packed once, kept
+    in memory and on disk, and costs a job a sweep.
 
     Parameters
     ----------
     prepared, seed, precision
-        See ``pack``; without ``precision`` one task holds float64, a larger table float32.
+        See ``pack``; without ``precision`` this process holds float64, a larger table float32.
     customers, dimensions : rows of ``prepared`` and length of ``features``
-    one_task_bytes : packed bytes up to which one task takes all
+    local_bytes : packed bytes up to which this process takes all
 
-    Raises
-    ------
-    SegmentationError
-        What ``work`` raises, wherever it ran.
     """
-    if customers * dimensions * np.dtype(np.float64).itemsize <= one_task_bytes:
-        packed = pack(prepared, seed=seed, precision=precision or "float64")
-        return _work_in_one_task(packed, work, dimensions, precision or "float64")
+    if customers * dimensions * np.dtype(np.float64).itemsize <= local_bytes:
+        return _work_here(prepared, work, dimensions, seed, precision or "float64")
     packed = pack(prepared, seed=seed, precision=precision or "float32").persist(StorageLevel.MEMORY_AND_DISK)
     try:
         return work(PackedPoints(packed, dimensions, precision or "float32"))
@@ -198,20 +207,13 @@ def work_on_points(
         packed.unpersist()
 
 
-def _work_in_one_task(packed: DataFrame, work: Callable[[Points], Result], dimensions: int, dtype: Precision) -> Result:
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        try:
-            answer: Any = work(ArrayPoints(join([*_unpack(batches, dimensions, dtype)])))
-        except SegmentationError as error:
-            answer = error
-        yield pa.RecordBatch.from_pydict({"part": [_dumps(answer)]})
-
-    (row,) = packed.coalesce(1).mapInArrow(run, "part binary").collect()
-    answer = pickle.loads(row["part"])
-    if isinstance(answer, SegmentationError):
-        raise answer
-    result: Result = answer
-    return result
+def _work_here(prepared: DataFrame, work: Callable[[Points], Result], dimensions: int, seed: int, dtype: Precision) -> Result:
+    """Return ``work`` of all rows in this process, one thread a product: sums of several come in another order."""
+    rows = prepared.select(_packed_columns(prepared, seed=seed, precision=dtype)).toArrow()
+    points = rows.column("features").combine_chunks().flatten().to_numpy().reshape(-1, dimensions)
+    block = Block(rows.column("hash").to_numpy().view(np.uint64), points, None)
+    with threadpool_limits(1, "blas"):
+        return work(ArrayPoints(join([block])))
 
 
 def join(blocks: Sequence[Block]) -> Block:

@@ -4,10 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
 from rich.console import Console, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
@@ -15,15 +13,16 @@ from rich.text import Text
 from segmentation import __version__
 from segmentation.config import SOURCE_NAMES, load_config
 from segmentation.errors import ConfigError, PublishError, SegmentationError
-from segmentation.pipeline import STAGES, execute, make_request, read_told, redraw
-from segmentation.progress import Progress
 from segmentation.report.terminal import tabulate, write_csv
-from segmentation.session import open_session
-from segmentation.stages.reporting import report_place
-from segmentation.stages.run import Run
+from segmentation.stages import STAGE_NAMES
+from segmentation.stages.reporting import find_published, read_told, report_place, save_report
 from segmentation.tables import CURRENT, SEGMENTS
+from segmentation.warehouse.lake import Lake, needs_session, open_lake
 
-_COMMANDS = {"run": tuple(STAGES), **{name.replace("_", "-"): (name,) for name in STAGES}}
+if TYPE_CHECKING:
+    from segmentation.stages.run import Run
+
+_COMMANDS = {"run": STAGE_NAMES, **{name.replace("_", "-"): (name,) for name in STAGE_NAMES}}
 
 _VIEWS = {"report": "draw the report of a published run", "show": "show the segments of a published run in the terminal"}
 
@@ -41,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _run(_parser().parse_args(arguments))
     except SegmentationError as error:
         return _report(error, str(error), error.exit_code, verbose)
-    except (PySparkException, Py4JError) as error:
+    except Exception as error:
+        if not _is_spark(error):
+            raise
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         cause = next((line for line in lines if "Exception" in line or line.startswith("[")), lines[0] if lines else "?")
         return _report(error, f"Spark: {cause[:300]} (--verbose shows all)", 1, verbose)
@@ -49,6 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("segmentation: stopped; what was published stays current", file=sys.stderr)
         return 130
     return 0
+
+
+def _is_spark(error: Exception) -> bool:
+    """Say whether Spark raised it; where Spark was never imported, it did not."""
+    if "pyspark" not in sys.modules:
+        return False
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    return isinstance(error, PySparkException | Py4JError)
 
 
 def _report(error: BaseException, line: str, exit_code: int, verbose: bool) -> int:
@@ -103,10 +114,16 @@ def _run(options: argparse.Namespace) -> None:
         warehouse=options.warehouse,
         k=options.k,
     )
+    # Spark ML takes seconds to import, which neither a wrong command nor one that only reads need spend.
+    from segmentation.pipeline import execute, make_request
+    from segmentation.progress import Progress
+    from segmentation.session import open_session
+    from segmentation.sources import measure_sources
+
     request = make_request(config, options.run_id, _COMMANDS[options.command], draws=options.command == "run")
     progress = Progress()
     with progress.stage("start Spark"):
-        spark, is_own = open_session(verbose=options.verbose)
+        spark, is_own = open_session(verbose=options.verbose, source_bytes=measure_sources(config.sources))
     try:
         run = execute(spark, request, progress)
         if "profile_segments" in request.stages:
@@ -121,15 +138,25 @@ def _run(options: argparse.Namespace) -> None:
 def _view(options: argparse.Namespace) -> None:
     """Draw or show a run that is published; nothing of it is computed again."""
     config = load_config(options.config, warehouse=options.warehouse, is_to_run=False)
+    if not needs_session(config.warehouse):
+        _draw_or_tell(options, open_lake(config.warehouse, None))
+        return
+    from segmentation.session import open_session
+
     spark, is_own = open_session(verbose=options.verbose)
     try:
-        if options.command == "report":
-            print(f"Report: {redraw(spark, config, options.run_id)}")
-            return
-        told = read_told(spark, config, options.run_id)
+        _draw_or_tell(options, open_lake(config.warehouse, spark))
     finally:
         if is_own:
             spark.stop()
+
+
+def _draw_or_tell(options: argparse.Namespace, lake: Lake) -> None:
+    published = find_published(lake, options.run_id)
+    if options.command == "report":
+        print(f"Report: {save_report(published)}")
+        return
+    told = read_told(published)
     _print_wide(tabulate(told))
     if options.csv:
         try:
@@ -150,12 +177,12 @@ def _inputs(pairs: Sequence[str]) -> dict[str, str]:
     return inputs
 
 
-def _show(run: Run, *, is_drawn: bool) -> None:
+def _show(run: "Run", *, is_drawn: bool) -> None:
     """Print the segments, where the tables lie, and how to query one."""
     grid = Grid(title=f"Segments of run {run.run_id}", title_justify="left")
     for title in ("Segment", "Customers", "Share", "Revenue share", "What sets it apart"):
         grid.add_column(title, justify="right" if title in ("Customers", "Share", "Revenue share") else "left")
-    for row in run.read(SEGMENTS).orderBy("segment_id").collect():
+    for row in run.read_rows(SEGMENTS):
         share = "" if row["revenue_share"] is None else f"{row['revenue_share']:.1%}"
         customers, customer_share = f"{row['customers']:,}", f"{row['customer_share']:.1%}"
         # As Text: brackets and colons in a name are no markup.

@@ -236,12 +236,14 @@ class Clustering(Section):
     )
     k_min: int = Field(2, ge=2, le=100, description="smallest K tried")
     k_max: int = Field(8, ge=2, le=100, description="largest K tried")
-    seeds: list[int] = Field(default=[1, 2, 3], min_length=1, max_length=50, description="a restart per seed and K")
+    seeds: list[int] = Field(
+        default=[1, 2, 3], min_length=1, max_length=50, description="three starts per seed; the cheapest of each K is kept"
+    )
     solver: Literal["auto", "mllib", "fused"] = Field(
-        "auto", description="Spark MLlib's KMeans, or every K in one pass; auto takes the latter for large tables"
+        "auto", description="Spark MLlib's k-means, or every K in one pass; auto takes the latter"
     )
     max_iterations: int = Field(100, ge=1, le=10_000, description="Lloyd iterations of a restart, count")
-    tolerance: float = Field(1e-4, gt=0, lt=1, description="mllib: a restart ends when no centre moves farther, scaled units")
+    tolerance: float = Field(1e-4, gt=0, lt=1, description="mllib: a fit ends when no centre moves farther, scaled units")
     min_gain: float = Field(1e-5, ge=0, lt=1, description="fused: a K ends when an iteration would save a smaller share of WSSSE")
     silhouette: Literal["exact", "sampled"] = Field(
         "exact", description="fused: of all customers, or of 100,000 with an error bound"

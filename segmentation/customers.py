@@ -3,8 +3,14 @@
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from segmentation.frames import conform
 from segmentation.quality import add_reasons, is_kept
-from segmentation.tables import Table, conform
+from segmentation.tables import Table
+
+
+def judge_missing_keys(frame: DataFrame, *, key: str) -> DataFrame:
+    """Append to ``reasons`` a missing key; for a source whose other keys are unique."""
+    return add_reasons(frame, [(f"missing_{key}", F.col(key).isNull())])
 
 
 def judge_keys(frame: DataFrame, *, key: str) -> DataFrame:

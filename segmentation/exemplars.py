@@ -2,11 +2,9 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-from pyspark.sql import DataFrame, Row, Window
-from pyspark.sql import functions as F
+from typing import Any
 
 EXEMPLARS_PER_SEGMENT = 5
 
@@ -21,22 +19,9 @@ class Exemplar:
     distance: float
 
 
-def find_exemplars(assignments: DataFrame) -> DataFrame:
-    """Return the five nearest customers of each segment, ``rank`` 1 first; ids break ties.
-
-    Parameters
-    ----------
-    assignments : DataFrame of ``tables.ASSIGNMENTS``
-    """
-    nearest = Window.partitionBy("segment_id").orderBy("distance", "customer_id")
-    ranked = assignments.select("segment_id", "customer_id", "distance", F.row_number().over(nearest).alias("rank"))
-    return ranked.where(F.col("rank") <= EXEMPLARS_PER_SEGMENT)
-
-
-def name_exemplars(rows: Sequence[Row], name: Callable[[str], str]) -> list[Exemplar]:
-    """Return the collected rows of ``find_exemplars`` in order, each customer under the name given to its id."""
-    ordered = sorted(rows, key=lambda row: (row["segment_id"], row["rank"]))
-    return [Exemplar(row["segment_id"], row["rank"], name(row["customer_id"]), row["distance"]) for row in ordered]
+def name_exemplars(rows: Sequence[Mapping[str, Any]], name: Callable[[str], str]) -> list[Exemplar]:
+    """Return rows of ``warehouse.questions.find_nearest``, each customer under the name given to its id."""
+    return [Exemplar(row["segment_id"], row["place"], name(row["customer_id"]), row["distance"]) for row in rows]
 
 
 def pseudonymise(customer_id: str, *, key: bytes) -> str:

@@ -7,7 +7,9 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from segmentation.tables import MONEY_TOTAL, Table, conform
+from segmentation.frames import conform
+from segmentation.money import millionths, total
+from segmentation.tables import MONEY_TOTAL, Table
 
 SHARE_PREFIX = "category_share_"
 
@@ -41,19 +43,20 @@ def build_order_features(
     """
     transactions = transactions.where(F.col("ordered_at") < F.lit(as_of).cast("timestamp"))
     bought = ~F.col("is_return")
-    units = F.greatest(F.col("quantity"), F.lit(0))
-    items = F.when(F.col("quantity") > max_quantity, 1).otherwise(units) if max_quantity is not None else units
+    units = F.greatest(millionths(F.col("quantity")), F.lit(0))
+    is_measured = F.col("quantity") > max_quantity if max_quantity is not None else F.lit(False)
+    items = F.when(is_measured, 1_000_000).otherwise(units)
     orders = transactions.groupBy("customer_id", "order_id").agg(
         F.min(F.when(bought, F.to_date("ordered_at"))).alias("first_day"),
         F.max(F.when(bought, F.to_date("ordered_at"))).alias("last_day"),
-        F.sum("amount").alias("amount"),
-        F.sum(F.when(bought, F.col("amount"))).alias("paid"),
-        F.sum(F.when(bought, F.col("discount"))).alias("discount"),
+        F.sum(millionths(F.col("amount"))).alias("amount"),
+        F.sum(F.when(bought, millionths(F.col("amount")))).alias("paid"),
+        F.sum(F.when(bought, millionths(F.col("discount")))).alias("discount"),
         F.sum(F.when(bought, items)).alias("items"),
         F.count(F.lit(1)).alias("lines"),
         F.count_if(~bought).alias("return_lines"),
         *(
-            F.sum(F.when(F.col("category") == category, F.col("amount"))).alias(f"spend_{number}")
+            F.sum(F.when(F.col("category") == category, millionths(F.col("amount")))).alias(f"spend_{number}")
             for number, category in enumerate(categories)
         ),
     )
@@ -61,8 +64,9 @@ def build_order_features(
         F.min("first_day").alias("first_day"),
         F.max("last_day").alias("last_day"),
         F.count("first_day").alias("frequency_orders"),
-        *(F.sum(name).alias(name) for name in ("amount", "paid", "discount", "items", "lines", "return_lines")),
-        *(F.sum(f"spend_{number}").alias(f"spend_{number}") for number in range(len(categories))),
+        *(F.sum(name).alias(name) for name in ("lines", "return_lines")),
+        *(total(name) for name in ("amount", "paid", "discount", "items")),
+        *(total(f"spend_{number}") for number in range(len(categories))),
     )
     return customers.select("customer_id", *_order_columns(as_of), *_share_columns(categories))
 
@@ -129,5 +133,5 @@ def build_features(
         joined = joined.fillna(0, ["frequency_orders"]).withColumn(
             "monetary_total", F.coalesce("monetary_total", F.lit(0)).cast(MONEY_TOTAL)
         )
-    absent = {field.name: F.lit(None).cast(field.dataType) for field in table.columns if field.name not in joined.columns}
+    absent = {field.name: F.lit(None).cast(field.type) for field in table.columns if field.name not in joined.columns}
     return joined.withColumns({**absent, "run_id": F.lit(run_id), "as_of": F.lit(as_of).cast("date")}).transform(conform, table)

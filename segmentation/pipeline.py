@@ -3,17 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import urlparse
 
 from pyspark.sql import SparkSession
 
 from segmentation.config import Config
 from segmentation.errors import PublishError
-from segmentation.lake import RUN_ID_PATTERN, Lake
 from segmentation.progress import Progress
 from segmentation.stages import clustering, ingestion, interpretation, reporting
 from segmentation.stages.run import Run
+from segmentation.warehouse.lake import open_lake
+from segmentation.warehouse.layout import RUN_ID_PATTERN
 
 Stage = Callable[[Run], str]
 STAGES: dict[str, Stage] = {
@@ -41,39 +40,21 @@ def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
     run = Run(
         run_id=request.run_id,
         config=config,
-        lake=open_lake(spark, config),
+        lake=open_lake(config.warehouse, spark),
         started_at=datetime.now(UTC),
     )
     with run.lake.locked():
-        for name in request.stages:
-            with progress.stage(name, spark.sparkContext) as told:
-                told.append(STAGES[name](run))
+        try:
+            for name in request.stages:
+                with progress.stage(name, spark.sparkContext) as told:
+                    told.append(STAGES[name](run))
+        finally:
+            run.let_go()
+            run.hands.frames.clear()
         if request.draws:
             with progress.stage("draw_report", spark.sparkContext) as told:
-                told.append(redraw(spark, config, run.run_id))
+                told.append(reporting.save_report(reporting.find_published(run.lake, run.run_id)))
     return run
-
-
-def redraw(spark: SparkSession, config: Config, run_id: str | None) -> str:
-    """Draw the report of a published run, by default the newest; return where it lies."""
-    return reporting.save_report(reporting.find_published(open_lake(spark, config), run_id))
-
-
-def read_told(spark: SparkSession, config: Config, run_id: str | None) -> dict[str, reporting.Rows]:
-    """Return the segments, traits and advice of a published run, by default the newest."""
-    return reporting.read_told(reporting.find_published(open_lake(spark, config), run_id))
-
-
-def open_lake(spark: SparkSession, config: Config) -> Lake:
-    """Return the warehouse of a configuration."""
-    warehouse = config.warehouse
-    path = _absolute(warehouse.path) if warehouse.path else None
-    return Lake(spark, path, warehouse.catalog_schema, _absolute(warehouse.models or f"{path}/models"))
-
-
-def _absolute(path: str) -> str:
-    """Return a path that means the same to every reader; a URI stays as it is."""
-    return (path if urlparse(path).scheme else str(Path(path).absolute())).rstrip("/")
 
 
 def make_request(config: Config, run_id: str | None, stages: tuple[str, ...], *, draws: bool = False) -> Request:

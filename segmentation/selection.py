@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kneed import KneeLocator
-
 Rule = Literal["balanced", "silhouette", "elbow", "davies_bouldin", "calinski_harabasz", "stability"]
 Structure = Literal["strong", "moderate", "weak", "none"]
 
@@ -253,6 +251,8 @@ def find_knee(candidates: Sequence[Candidate], total: float) -> int | None:
     curve = {1: total, **{one.k: one.wssse for one in sorted(candidates, key=lambda one: one.k)}}
     if len(curve) < 3 or len(set(curve.values())) < 3:
         return None
+    from kneed import KneeLocator  # takes a second to import, on executors too
+
     knee = KneeLocator(list(curve), list(curve.values()), curve="convex", direction="decreasing").knee
     return None if knee is None or int(knee) == 1 else int(knee)
 

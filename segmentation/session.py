@@ -33,11 +33,24 @@ _ALWAYS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.extensions": _EXTENSION,
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.maxConcurrentOutputFileWriters": "4",  # or every write sorts its rows by run_id, a constant
 }
+# What ``DELTA_PACKAGE`` brings, as Ivy names it below ~/.ivy2.5.2/jars.
+DELTA_JARS = (
+    f"io.delta_delta-spark_{SPARK_MINOR}_2.13-{DELTA_VERSION}.jar",
+    *(
+        f"io.delta_delta-{part}-{DELTA_VERSION}.jar"
+        for part in ("storage", "kernel-api", "kernel-defaults", "kernel-unitycatalog")
+    ),
+    *(f"io.unitycatalog_unitycatalog-{part}-0.6.0.jar" for part in ("client", "hadoop")),
+)
 # Small tables on few cores: Delta's defaults are made for clusters.
 _LOCAL = {
     "spark.driver.memory": os.environ.get("SPARK_DRIVER_MEMORY", "4g"),
-    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",  # a short run on few cores: a tenth less time than G1
+    # On few cores ParallelGC takes a tenth less time than G1, and code must run longer than by default to be worth the
+    # second compiler, which took a third of all seconds.
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 "
+    "-XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "4",
@@ -45,14 +58,31 @@ _LOCAL = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.debug.maxToStringFields": "200",
 }
+# By bytes of the sources: what a short run spends on compiling and planning it never earns back
+# (scripts/benchmark/NOTES.md). The second compiler pays from some millions of lines on.
+_C1 = {
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:TieredStopAtLevel=1",
+    "spark.sql.adaptive.enabled": "false",
+}
+_INTERPRETED = {
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+TINY_BYTES, SHORT_BYTES = 2**20, 24 * 2**20
 _FORBIDDEN = ("spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles")
 
 
-def open_session(*, verbose: bool = False, settings: dict[str, str] | None = None) -> tuple[SparkSession, bool]:
+def open_session(
+    *, verbose: bool = False, settings: dict[str, str] | None = None, source_bytes: int | None = None
+) -> tuple[SparkSession, bool]:
     """Return the session, and whether it was made here and so is the caller's to stop.
 
     A session that exists is used as it is. Under ``spark-submit`` no master is set. Otherwise a local session goes to
-    ``SPARK_MASTER``, by default ``local[*]``, and the JVM's chatter to a file unless ``verbose``.
+    ``SPARK_MASTER``, by default ``local[*]``, and the JVM's chatter to a file unless ``verbose``; it is tuned for a run
+    over ``source_bytes`` (None: unknown, which counts as large).
 
     Raises
     ------
@@ -67,7 +97,7 @@ def open_session(*, verbose: bool = False, settings: dict[str, str] | None = Non
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     conf = SparkConf(loadDefaults=False).setAppName("customer segmentation")
     try:
-        conf = _submitted_conf(conf) if submitted else _local_conf(conf, verbose)
+        conf = _submitted_conf(conf) if submitted else _local_conf(conf, verbose, source_bytes)
         for name, value in {**_ALWAYS, **(settings or {})}.items():
             conf.set(name, value)
         session = SparkSession.builder.config(conf=conf).getOrCreate()
@@ -87,18 +117,33 @@ def delta_version() -> str:
         return DELTA_VERSION
 
 
-def _local_conf(conf: SparkConf, verbose: bool) -> SparkConf:
+def _local_conf(conf: SparkConf, verbose: bool, source_bytes: int | None) -> SparkConf:
     _check_java()
-    for name, value in _LOCAL.items():
+    for name, value in {**_LOCAL, **_tune(source_bytes)}.items():
         conf.set(name, value)
     conf.setMaster(os.environ.get("SPARK_MASTER", "local[*]"))
     if not _has_delta_jar():
-        conf.set("spark.jars.packages", DELTA_PACKAGE).set("spark.jars.excludes", DELTA_EXCLUDES)
+        _add_delta(conf)
     # Workers start the python3 of PATH, which knows nothing of a virtual environment that is not activated.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if not verbose and SparkContext._gateway is None:
         _launch_quietly(conf)
     return conf
+
+
+def _tune(source_bytes: int | None) -> dict[str, str]:
+    if source_bytes is None or source_bytes > SHORT_BYTES:
+        return {}
+    return _INTERPRETED if source_bytes <= TINY_BYTES else _C1
+
+
+def _add_delta(conf: SparkConf) -> None:
+    """Name the JARs where an earlier start left them; resolving them again takes seconds."""
+    known = [Path.home() / ".ivy2.5.2" / "jars" / name for name in DELTA_JARS]
+    if all(jar.is_file() for jar in known):
+        conf.set("spark.jars", ",".join(map(str, known)))
+    else:
+        conf.set("spark.jars.packages", DELTA_PACKAGE).set("spark.jars.excludes", DELTA_EXCLUDES)
 
 
 def _has_delta_jar() -> bool:

@@ -134,22 +134,57 @@ def generate_mixture(
     ValueError
         If a share is not positive, or ``spreads`` has another length.
     """
-    if not shares or min(shares) <= 0:
-        raise ValueError(f"shares: positive numbers are expected, found {list(shares)}")
+    _check_shares(shares)
     if spreads is not None and len(spreads) != len(shares):
         raise ValueError(f"spreads: {len(shares)} are expected, found {len(spreads)}")
     centers = _place_groups(len(shares), features, separation, seed)
-    ceilings = (np.cumsum(shares) / np.sum(shares)).tolist()
-    draw = _uniform(seed, "group")
-    segment = F.coalesce(*(F.when(draw < ceiling, group) for group, ceiling in enumerate(ceilings)), F.lit(len(shares) - 1))
     spread = _pick(F.col("true_segment"), spreads or [1.0] * len(shares))
-    drawn = _number(spark, customers).withColumn("true_segment", segment)
+    drawn = _number(spark, customers).withColumn("true_segment", _draw_group(shares, seed))
     columns = [
         (_pick(F.col("true_segment"), centers[:, place].tolist()) + spread * _normal(seed, f"feature_{place + 1}")).alias(
             f"feature_{place + 1}"
         )
         for place in range(features)
     ]
+    return drawn.select(_customer_id(), "true_segment", *columns)
+
+
+def generate_elongated(
+    spark: SparkSession, *, customers: int, features: int, shares: Sequence[float], seed: int, logarithmic: int = 3
+) -> DataFrame:
+    """Return customers of several kinds that are no balls: long, unequal groups that lean on each other.
+
+    Every feature is the group's centre, plus noise, plus the group's own axis times how far along it a customer is, plus
+    what all features share of one common factor. Each group has its own noise and length. The last ``logarithmic`` features
+    are the exponential of half of that: log-normal within a group.
+
+    Returns
+    -------
+    DataFrame of ``customer_id`` (string), ``true_segment`` (int, 0 first), ``feature_1`` ... (double)
+
+    Raises
+    ------
+    ValueError
+        If a share is not positive.
+    """
+    _check_shares(shares)
+    rng = np.random.default_rng(seed)
+    axes = rng.normal(size=(len(shares), features))
+    axes *= (rng.uniform(1.0, 3.0, len(shares)) / np.linalg.norm(axes, axis=1) * math.sqrt(features) / 2)[:, None]
+    loadings, noises = rng.uniform(0.3, 1.0, features), rng.uniform(0.6, 1.4, len(shares))
+    centers = _place_groups(len(shares), features, 4.0, seed)
+    segment, spread = F.col("true_segment"), _pick(F.col("true_segment"), noises.tolist())
+    drawn = (
+        _number(spark, customers)
+        .withColumn("true_segment", _draw_group(shares, seed))
+        .withColumns({"common": _normal(seed, "common"), "along": _normal(seed, "along")})
+    )
+    columns = []
+    for place in range(features):
+        center, axis = (_pick(segment, numbers[:, place].tolist()) for numbers in (centers, axes))
+        noise = spread * _normal(seed, f"feature_{place + 1}")
+        value = center + axis * F.col("along") + float(loadings[place]) * F.col("common") + noise
+        columns.append((F.exp(value / 2) if place >= features - logarithmic else value).alias(f"feature_{place + 1}"))
     return drawn.select(_customer_id(), "true_segment", *columns)
 
 
@@ -206,6 +241,17 @@ def _place_groups(groups: int, features: int, separation: float, seed: int) -> n
     pairs = itertools.combinations(range(groups), 2)
     nearest = min((float(np.linalg.norm(centers[one] - centers[other])) for one, other in pairs), default=1.0)
     return np.asarray(centers * (separation / nearest))
+
+
+def _check_shares(shares: Sequence[float]) -> None:
+    if not shares or min(shares) <= 0:
+        raise ValueError(f"shares: positive numbers are expected, found {list(shares)}")
+
+
+def _draw_group(shares: Sequence[float], seed: int) -> Column:
+    ceilings = (np.cumsum(shares) / np.sum(shares)).tolist()
+    draw = _uniform(seed, "group")
+    return F.coalesce(*(F.when(draw < ceiling, group) for group, ceiling in enumerate(ceilings)), F.lit(len(shares) - 1))
 
 
 def _pick(index: Column, values: Sequence[float]) -> Column:

@@ -1,24 +1,25 @@
-"""Every table the project writes: its columns, their types, units and keys. Floor 1.
+"""Every table the project writes: its columns, their types, units and keys. Floor 1; knows no engine.
 
-A BI tool reads these tables, so they hold scalar columns only.
+A BI tool reads these tables, so they hold scalar columns only. Types are spelled as SQL spells them.
 """
 
 from dataclasses import dataclass, replace
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-from pyspark.sql import types as T
-
-MONEY = T.DecimalType(18, 6)  # 18 digits fit a long; more are several times slower
-MONEY_TOTAL = T.DecimalType(28, 6)
-QUANTITY = T.DecimalType(18, 6)
-STRING, LONG, INT, DOUBLE = T.StringType(), T.LongType(), T.IntegerType(), T.DoubleType()
-BOOLEAN, DATE, TIMESTAMP = T.BooleanType(), T.DateType(), T.TimestampType()
+MONEY = "decimal(18,6)"  # 18 digits fit a long; more are several times slower
+MONEY_TOTAL = "decimal(28,6)"
+QUANTITY = "decimal(18,6)"
+STRING, LONG, INT, DOUBLE = "string", "bigint", "int", "double"
+BOOLEAN, DATE, TIMESTAMP = "boolean", "date", "timestamp"
 
 
-def column(name: str, data_type: T.DataType, comment: str, *, required: bool = False) -> T.StructField:
-    """Return one commented column; a required one may not be null."""
-    return T.StructField(name, data_type, nullable=not required, metadata={"comment": comment})
+@dataclass(frozen=True)
+class Column:
+    """A column: its SQL type, what it means, and whether it may never be null."""
+
+    name: str
+    type: str
+    comment: str
+    required: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,44 +29,18 @@ class Table:
     name: str
     comment: str
     key: tuple[str, ...]
-    columns: tuple[T.StructField, ...]
+    columns: tuple[Column, ...]
 
-    @property
-    def schema(self) -> T.StructType:
-        return T.StructType(list(self.columns))
-
-    def widened(self, extra: tuple[T.StructField, ...]) -> "Table":
+    def widened(self, extra: tuple[Column, ...]) -> "Table":
         """Return this table with columns that only a configuration knows appended."""
         return replace(self, columns=self.columns + extra)
 
 
-def conform(frame: DataFrame, table: Table) -> DataFrame:
-    """Select ``table``'s columns in order and in type.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing or has another type. ``DataFrame.to`` alone would fill it with nulls.
-    """
-    found = {field.name: field.dataType for field in frame.schema}
-    missing = [field.name for field in table.columns if field.name not in found]
-    if missing:
-        raise ValueError(f"{table.name}: columns {missing} are missing; found {sorted(found)}")
-    wrong = [
-        f"{field.name} is {found[field.name].simpleString()}, not {field.dataType.simpleString()}"
-        for field in table.columns
-        if found[field.name] != field.dataType
-    ]
-    if wrong:
-        raise ValueError(f"{table.name}: {'; '.join(wrong)}")
-    return frame.select(*(F.col(f"`{field.name}`").alias(field.name, metadata=dict(field.metadata)) for field in table.columns))
-
-
-RUN_ID = column("run_id", STRING, "run that wrote the row", required=True)
-CUSTOMER_ID = column("customer_id", STRING, "customer, as text", required=True)
-SEGMENT_ID = column("segment_id", INT, "segment, 0 first in canonical order", required=True)
-RANK = column("rank", INT, "order within the segment, 1 first", required=True)
-K = column("k", INT, "number of segments, K", required=True)
+RUN_ID = Column("run_id", STRING, "run that wrote the row", required=True)
+CUSTOMER_ID = Column("customer_id", STRING, "customer, as text", required=True)
+SEGMENT_ID = Column("segment_id", INT, "segment, 0 first in canonical order", required=True)
+RANK = Column("rank", INT, "order within the segment, 1 first", required=True)
+K = Column("k", INT, "number of segments, K", required=True)
 
 TRANSACTIONS = Table(
     "transactions",
@@ -74,15 +49,15 @@ TRANSACTIONS = Table(
     (
         RUN_ID,
         CUSTOMER_ID,
-        column("order_id", STRING, "order (basket, invoice)", required=True),
-        column("ordered_at", TIMESTAMP, "instant of the order, UTC", required=True),
-        column("product_id", STRING, "product, as text"),
-        column("category", STRING, "product category"),
-        column("quantity", QUANTITY, "units in the line; negative in a return"),
-        column("unit_price", MONEY, "price of one unit, account currency"),
-        column("amount", MONEY, "paid for the line, account currency; negative in a return", required=True),
-        column("discount", MONEY, "given off the line, account currency", required=True),
-        column("is_return", BOOLEAN, "whether the line is a return or belongs to a cancelled order", required=True),
+        Column("order_id", STRING, "order (basket, invoice)", required=True),
+        Column("ordered_at", TIMESTAMP, "instant of the order, UTC", required=True),
+        Column("product_id", STRING, "product, as text"),
+        Column("category", STRING, "product category"),
+        Column("quantity", QUANTITY, "units in the line; negative in a return"),
+        Column("unit_price", MONEY, "price of one unit, account currency"),
+        Column("amount", MONEY, "paid for the line, account currency; negative in a return", required=True),
+        Column("discount", MONEY, "given off the line, account currency", required=True),
+        Column("is_return", BOOLEAN, "whether the line is a return or belongs to a cancelled order", required=True),
     ),
 )
 
@@ -100,16 +75,16 @@ FEATURES = Table(
     (
         RUN_ID,
         CUSTOMER_ID,
-        column("as_of", DATE, "first day not seen"),
-        column("recency_days", INT, "days from the last order to as_of"),
-        column("frequency_orders", LONG, "orders, count"),
-        column("monetary_total", MONEY_TOTAL, "sum of amounts, account currency"),
-        column("tenure_days", INT, "days from the first order to as_of"),
-        column("average_order_value", DOUBLE, "amount per order, account currency"),
-        column("days_between_orders", DOUBLE, "mean days between an order and the next; null with a single order"),
-        column("items_per_order", DOUBLE, "items per order, count"),
-        column("return_rate", DOUBLE, "returned lines / all lines, 0 to 1"),
-        column("discount_share", DOUBLE, "discount / (amount + discount) of purchases, 0 to 1"),
+        Column("as_of", DATE, "first day not seen"),
+        Column("recency_days", INT, "days from the last order to as_of"),
+        Column("frequency_orders", LONG, "orders, count"),
+        Column("monetary_total", MONEY_TOTAL, "sum of amounts, account currency"),
+        Column("tenure_days", INT, "days from the first order to as_of"),
+        Column("average_order_value", DOUBLE, "amount per order, account currency"),
+        Column("days_between_orders", DOUBLE, "mean days between an order and the next; null with a single order"),
+        Column("items_per_order", DOUBLE, "items per order, count"),
+        Column("return_rate", DOUBLE, "returned lines / all lines, 0 to 1"),
+        Column("discount_share", DOUBLE, "discount / (amount + discount) of purchases, 0 to 1"),
     ),
 )
 
@@ -120,32 +95,32 @@ GRID = Table(
     (
         RUN_ID,
         K,
-        column("wssse", DOUBLE, "within-set sum of squared errors of the returned centres, scaled units squared"),
-        column("silhouette", DOUBLE, "mean silhouette, squared Euclidean, -1 to 1; null when undefined"),
-        column("smallest_share", DOUBLE, "customers of the smallest segment / all, 0 to 1"),
-        column("largest_share", DOUBLE, "customers of the largest segment / all, 0 to 1"),
-        column("iterations", INT, "Lloyd iterations of the kept restart, count", required=True),
-        column("converged", BOOLEAN, "whether the kept restart stopped before its limit; null where Spark does not say"),
-        column("effective_k", INT, "segments that hold customers, count", required=True),
-        column("seed", LONG, "seed of the kept restart"),
-        column("is_eligible", BOOLEAN, "whether K passes every gate", required=True),
-        column("is_chosen", BOOLEAN, "whether the run uses this K", required=True),
-        column("verdict", STRING, "why K was chosen, passed over or ruled out", required=True),
-        column("solver", STRING, "mllib or fused"),
-        column("weakest_silhouette", DOUBLE, "mean silhouette of the segment with the smallest; null when undefined"),
-        column("silhouette_error", DOUBLE, "bound of the silhouette's error at 99 %; 0 where every customer was looked at"),
-        column("calinski_harabasz", DOUBLE, "Calinski-Harabasz index, more is better; null when undefined"),
-        column("davies_bouldin", DOUBLE, "Davies-Bouldin index, less is better; null when undefined"),
-        column("last_gain", DOUBLE, "fused: share of WSSSE that one more iteration would at least save; else null"),
-        column("algorithm", STRING, "kmeans, bisecting_kmeans or gaussian_mixture"),
-        column("explained_share", DOUBLE, "sum of squares between segments / total sum of squares, 0 to 1"),
-        column("stability", DOUBLE, "mean adjusted Rand index of refits on resampled customers, 1 is the same segments"),
-        column("weakest_stability", DOUBLE, "mean Jaccard over the refits of the segment with the smallest, 0 to 1"),
-        column("null_gain", DOUBLE, "share of WSSSE that is less than on the best of the tables with permuted columns"),
-        column("null_silhouette", DOUBLE, "mean silhouette of this K on tables with permuted columns; null when undefined"),
-        column("is_knee", BOOLEAN, "whether the knee of WSSSE lies here"),
-        column("score", DOUBLE, "what the rule went by, larger is better; null when undefined"),
-        column("trap", STRING, "why a high silhouette was struck out; null where it was not"),
+        Column("wssse", DOUBLE, "within-set sum of squared errors of the returned centres, scaled units squared"),
+        Column("silhouette", DOUBLE, "mean silhouette, squared Euclidean, -1 to 1; null when undefined"),
+        Column("smallest_share", DOUBLE, "customers of the smallest segment / all, 0 to 1"),
+        Column("largest_share", DOUBLE, "customers of the largest segment / all, 0 to 1"),
+        Column("iterations", INT, "Lloyd iterations of the kept restart, count", required=True),
+        Column("converged", BOOLEAN, "whether the kept restart stopped before its limit; null where Spark does not say"),
+        Column("effective_k", INT, "segments that hold customers, count", required=True),
+        Column("seed", LONG, "seed of the kept restart"),
+        Column("is_eligible", BOOLEAN, "whether K passes every gate", required=True),
+        Column("is_chosen", BOOLEAN, "whether the run uses this K", required=True),
+        Column("verdict", STRING, "why K was chosen, passed over or ruled out", required=True),
+        Column("solver", STRING, "mllib or fused"),
+        Column("weakest_silhouette", DOUBLE, "mean silhouette of the segment with the smallest; null when undefined"),
+        Column("silhouette_error", DOUBLE, "bound of the silhouette's error at 99 %; 0 where every customer was looked at"),
+        Column("calinski_harabasz", DOUBLE, "Calinski-Harabasz index, more is better; null when undefined"),
+        Column("davies_bouldin", DOUBLE, "Davies-Bouldin index, less is better; null when undefined"),
+        Column("last_gain", DOUBLE, "fused: share of WSSSE that one more iteration would at least save; else null"),
+        Column("algorithm", STRING, "kmeans, bisecting_kmeans or gaussian_mixture"),
+        Column("explained_share", DOUBLE, "sum of squares between segments / total sum of squares, 0 to 1"),
+        Column("stability", DOUBLE, "mean adjusted Rand index of refits on resampled customers, 1 is the same segments"),
+        Column("weakest_stability", DOUBLE, "mean Jaccard over the refits of the segment with the smallest, 0 to 1"),
+        Column("null_gain", DOUBLE, "share of WSSSE that is less than on the best of the tables with permuted columns"),
+        Column("null_silhouette", DOUBLE, "mean silhouette of this K on tables with permuted columns; null when undefined"),
+        Column("is_knee", BOOLEAN, "whether the knee of WSSSE lies here"),
+        Column("score", DOUBLE, "what the rule went by, larger is better; null when undefined"),
+        Column("trap", STRING, "why a high silhouette was struck out; null where it was not"),
     ),
 )
 
@@ -156,22 +131,22 @@ DECISION = Table(
     (
         RUN_ID,
         K,
-        column(
+        Column(
             "gate",
             STRING,
             "converged, effective_k, smallest_share, largest_share, stability, better_than_null, rule; structure (chosen K)",
             required=True,
         ),
-        column("value", DOUBLE, "what was found; null when not measured"),
-        column("threshold", DOUBLE, "what was asked for; null where there is no bound"),
-        column("is_passed", BOOLEAN, "whether the gate is passed, or the rule took this K; null when not measured"),
-        column(
+        Column("value", DOUBLE, "what was found; null when not measured"),
+        Column("threshold", DOUBLE, "what was asked for; null where there is no bound"),
+        Column("is_passed", BOOLEAN, "whether the gate is passed, or the rule took this K; null when not measured"),
+        Column(
             "verdict",
             STRING,
             "passed, failed, not measured; rule: first, second, other; structure: strong to none",
             required=True,
         ),
-        column("reason", STRING, "the same in words", required=True),
+        Column("reason", STRING, "the same in words", required=True),
     ),
 )
 
@@ -183,10 +158,10 @@ STABILITY = Table(
         RUN_ID,
         K,
         SEGMENT_ID,
-        column("customer_share", DOUBLE, "customers / all customers, 0 to 1", required=True),
-        column("jaccard", DOUBLE, "mean Jaccard similarity to the matched segment of a refit, 0 to 1", required=True),
-        column("lowest_jaccard", DOUBLE, "lowest Jaccard similarity of all refits, 0 to 1", required=True),
-        column("verdict", STRING, "highly stable (0.85), stable (0.75), doubtful (0.6) or unstable, by jaccard", required=True),
+        Column("customer_share", DOUBLE, "customers / all customers, 0 to 1", required=True),
+        Column("jaccard", DOUBLE, "mean Jaccard similarity to the matched segment of a refit, 0 to 1", required=True),
+        Column("lowest_jaccard", DOUBLE, "lowest Jaccard similarity of all refits, 0 to 1", required=True),
+        Column("verdict", STRING, "highly stable (0.85), stable (0.75), doubtful (0.6) or unstable, by jaccard", required=True),
     ),
 )
 
@@ -198,10 +173,10 @@ CENTROIDS = Table(
         RUN_ID,
         K,
         SEGMENT_ID,
-        column("feature", STRING, "feature, or feature=level for a category", required=True),
-        column("position", INT, "index in the clustered vector; null for a feature read back through PCA"),
-        column("value_scaled", DOUBLE, "coordinate in the scaled and weighted space"),
-        column("value_original", DOUBLE, "the same in the feature's own unit; a share for a category level"),
+        Column("feature", STRING, "feature, or feature=level for a category", required=True),
+        Column("position", INT, "index in the clustered vector; null for a feature read back through PCA"),
+        Column("value_scaled", DOUBLE, "coordinate in the scaled and weighted space"),
+        Column("value_original", DOUBLE, "the same in the feature's own unit; a share for a category level"),
     ),
 )
 
@@ -213,14 +188,14 @@ ASSIGNMENTS = Table(
         RUN_ID,
         CUSTOMER_ID,
         SEGMENT_ID,
-        column("distance", DOUBLE, "Euclidean distance to the own centroid, scaled units", required=True),
-        column("runner_up_segment_id", INT, "segment of the second nearest centroid"),
-        column(
+        Column("distance", DOUBLE, "Euclidean distance to the own centroid, scaled units", required=True),
+        Column("runner_up_segment_id", INT, "segment of the second nearest centroid"),
+        Column(
             "margin",
             DOUBLE,
             "distance to the runner-up's centroid minus distance, scaled units; 0 is a tie, null with one segment",
         ),
-        column(
+        Column(
             "silhouette", DOUBLE, "how much nearer to the own segment's customers than to the next's, -1 to 1; squared Euclidean"
         ),
     ),
@@ -233,15 +208,15 @@ PROFILES = Table(
     (
         RUN_ID,
         SEGMENT_ID,
-        column("feature", STRING, "feature, or feature=level for a category", required=True),
-        column(
+        Column("feature", STRING, "feature, or feature=level for a category", required=True),
+        Column(
             "statistic",
             STRING,
             "mean, median, p10, p25, p75, p90, population_mean, population_median (feature's unit); share, population_share, "
             "missing_share (0 to 1); index (segment / population x 100); z (population standard deviations)",
             required=True,
         ),
-        column("value", DOUBLE, "the statistic; null when undefined"),
+        Column("value", DOUBLE, "the statistic; null when undefined"),
     ),
 )
 
@@ -252,14 +227,14 @@ SEGMENTS = Table(
     (
         RUN_ID,
         SEGMENT_ID,
-        column("segment_name", STRING, "name, unique in the run", required=True),
-        column("archetype", STRING, "key of the naming rule; null where the name comes from traits"),
-        column("color", STRING, "colour in charts, #rrggbb"),
-        column("customers", LONG, "customers, count", required=True),
-        column("customer_share", DOUBLE, "customers / all customers, 0 to 1", required=True),
-        column("revenue", MONEY_TOTAL, "sum of the revenue feature, its currency; null without one"),
-        column("revenue_share", DOUBLE, "revenue / all revenue; null without revenue"),
-        column("sets_apart", STRING, "most distinguishing features with segment and population values", required=True),
+        Column("segment_name", STRING, "name, unique in the run", required=True),
+        Column("archetype", STRING, "key of the naming rule; null where the name comes from traits"),
+        Column("color", STRING, "colour in charts, #rrggbb"),
+        Column("customers", LONG, "customers, count", required=True),
+        Column("customer_share", DOUBLE, "customers / all customers, 0 to 1", required=True),
+        Column("revenue", MONEY_TOTAL, "sum of the revenue feature, its currency; null without one"),
+        Column("revenue_share", DOUBLE, "revenue / all revenue; null without revenue"),
+        Column("sets_apart", STRING, "most distinguishing features with segment and population values", required=True),
     ),
 )
 
@@ -271,14 +246,14 @@ TRAITS = Table(
         RUN_ID,
         SEGMENT_ID,
         RANK,
-        column("feature", STRING, "feature, or feature=level for a category", required=True),
-        column(
+        Column("feature", STRING, "feature, or feature=level for a category", required=True),
+        Column(
             "segment_value", DOUBLE, "the segment's mean in the feature's unit; its share of customers for a level", required=True
         ),
-        column("population_value", DOUBLE, "the same of all customers", required=True),
-        column("effect", DOUBLE, "segment minus population, population standard deviations", required=True),
-        column("lift", DOUBLE, "segment / population of a level; null for a number"),
-        column("kind", STRING, "number or level", required=True),
+        Column("population_value", DOUBLE, "the same of all customers", required=True),
+        Column("effect", DOUBLE, "segment minus population, population standard deviations", required=True),
+        Column("lift", DOUBLE, "segment / population of a level; null for a number"),
+        Column("kind", STRING, "number or level", required=True),
     ),
 )
 
@@ -290,8 +265,8 @@ EXEMPLARS = Table(
         RUN_ID,
         SEGMENT_ID,
         RANK,
-        column("customer_id", STRING, "pseudonym of the customer, or the id where the configuration says so", required=True),
-        column("distance", DOUBLE, "Euclidean distance to the centroid, scaled units", required=True),
+        Column("customer_id", STRING, "pseudonym of the customer, or the id where the configuration says so", required=True),
+        Column("distance", DOUBLE, "Euclidean distance to the centroid, scaled units", required=True),
     ),
 )
 
@@ -302,11 +277,11 @@ SEGMENT_RULES = Table(
     (
         RUN_ID,
         SEGMENT_ID,
-        column("rule", INT, "number of the rule within the segment, 1 catches the most of it", required=True),
-        column("condition", STRING, "condition on features in their own units", required=True),
-        column("customers", LONG, "customers that the condition catches, count", required=True),
-        column("precision", DOUBLE, "those of the segment / customers caught, 0 to 1; null when none is caught"),
-        column("recall", DOUBLE, "those of the segment / customers of the segment, 0 to 1", required=True),
+        Column("rule", INT, "number of the rule within the segment, 1 catches the most of it", required=True),
+        Column("condition", STRING, "condition on features in their own units", required=True),
+        Column("customers", LONG, "customers that the condition catches, count", required=True),
+        Column("precision", DOUBLE, "those of the segment / customers caught, 0 to 1; null when none is caught"),
+        Column("recall", DOUBLE, "those of the segment / customers of the segment, 0 to 1", required=True),
     ),
 )
 
@@ -318,21 +293,21 @@ ACTIONS = Table(
         RUN_ID,
         SEGMENT_ID,
         RANK,
-        column("action", STRING, "key of the action", required=True),
-        column("advice", STRING, "the advice in one sentence, with the numbers", required=True),
-        column("metric", STRING, "feature that triggered it", required=True),
-        column("value", DOUBLE, "the segment's median of the metric (mean of a share), the metric's unit", required=True),
-        column("population_value", DOUBLE, "the same of all customers", required=True),
-        column("threshold", DOUBLE, "value from which the rule fires, the metric's unit", required=True),
-        column("threshold_side", STRING, "above or below: where value lies from threshold", required=True),
-        column("customers", LONG, "customers of the segment who themselves meet the threshold, count", required=True),
-        column("revenue", MONEY_TOTAL, "revenue of those customers, its currency; null without revenue"),
-        column(
+        Column("action", STRING, "key of the action", required=True),
+        Column("advice", STRING, "the advice in one sentence, with the numbers", required=True),
+        Column("metric", STRING, "feature that triggered it", required=True),
+        Column("value", DOUBLE, "the segment's median of the metric (mean of a share), the metric's unit", required=True),
+        Column("population_value", DOUBLE, "the same of all customers", required=True),
+        Column("threshold", DOUBLE, "value from which the rule fires, the metric's unit", required=True),
+        Column("threshold_side", STRING, "above or below: where value lies from threshold", required=True),
+        Column("customers", LONG, "customers of the segment who themselves meet the threshold, count", required=True),
+        Column("revenue", MONEY_TOTAL, "revenue of those customers, its currency; null without revenue"),
+        Column(
             "holdout_customers", LONG, "customers an arm needs to show the lift, 80 % power, 5 % two-sided; null without a rate"
         ),
-        column("baseline_rate", DOUBLE, "measured rate that the lift is relative to, 0 to 1; null where none can be measured"),
-        column("lift", DOUBLE, "relative change of the rate that so many customers can show; null without a rate"),
-        column("failure_test", STRING, "how to know that the action failed", required=True),
+        Column("baseline_rate", DOUBLE, "measured rate that the lift is relative to, 0 to 1; null where none can be measured"),
+        Column("lift", DOUBLE, "relative change of the rate that so many customers can show; null without a rate"),
+        Column("failure_test", STRING, "how to know that the action failed", required=True),
     ),
 )
 
@@ -342,12 +317,12 @@ HISTOGRAMS = Table(
     ("run_id", "feature", "segment_id", "bin"),
     (
         RUN_ID,
-        column("feature", STRING, "feature", required=True),
-        column("segment_id", INT, "segment; null for all customers"),
-        column("bin", INT, "bin, 0 first; the first and the last hold what lies beyond them too", required=True),
-        column("lower", DOUBLE, "lower edge of the bin, the feature's unit", required=True),
-        column("upper", DOUBLE, "upper edge of the bin, the feature's unit", required=True),
-        column("customers", LONG, "customers, count", required=True),
+        Column("feature", STRING, "feature", required=True),
+        Column("segment_id", INT, "segment; null for all customers"),
+        Column("bin", INT, "bin, 0 first; the first and the last hold what lies beyond them too", required=True),
+        Column("lower", DOUBLE, "lower edge of the bin, the feature's unit", required=True),
+        Column("upper", DOUBLE, "upper edge of the bin, the feature's unit", required=True),
+        Column("customers", LONG, "customers, count", required=True),
     ),
 )
 
@@ -358,8 +333,8 @@ SEGMENT_MAP = Table(
     (
         RUN_ID,
         SEGMENT_ID,
-        column("x", DOUBLE, "first principal component, scaled units", required=True),
-        column("y", DOUBLE, "second principal component, scaled units", required=True),
+        Column("x", DOUBLE, "first principal component, scaled units", required=True),
+        Column("y", DOUBLE, "second principal component, scaled units", required=True),
     ),
 )
 
@@ -369,10 +344,10 @@ MAP_AXES = Table(
     ("run_id", "axis", "feature"),
     (
         RUN_ID,
-        column("axis", STRING, "x or y", required=True),
-        column("feature", STRING, "feature, or feature=level for a category", required=True),
-        column("loading", DOUBLE, "weight of the feature on the axis, -1 to 1", required=True),
-        column("explained_share", DOUBLE, "variance along the axis / all variance of the sample, 0 to 1", required=True),
+        Column("axis", STRING, "x or y", required=True),
+        Column("feature", STRING, "feature, or feature=level for a category", required=True),
+        Column("loading", DOUBLE, "weight of the feature on the axis, -1 to 1", required=True),
+        Column("explained_share", DOUBLE, "variance along the axis / all variance of the sample, 0 to 1", required=True),
     ),
 )
 
@@ -382,35 +357,40 @@ RUNS = Table(
     ("run_id",),
     (
         RUN_ID,
-        column("status", STRING, "RUNNING or PUBLISHED", required=True),
-        column("published_seq", LONG, "publication order, 1 first; the largest is current"),
-        column("as_of", DATE, "first day not seen; null without transactions"),
-        column("k", INT, "number of segments chosen"),
-        column("decision", STRING, "why this K, in words"),
-        column("structure", STRING, "strong, moderate, weak or none: how far the segments are more than chance"),
-        column("rule", STRING, "rule that chooses K"),
-        column("rule_k", INT, "K that the rule took; another than k where a K was asked for"),
-        column("rows_read", LONG, "rows read from all sources, count"),
-        column("rows_kept", LONG, "rows kept, count"),
-        column("rows_set_aside", LONG, "rows set aside, count; rows_read = rows_kept + rows_set_aside"),
-        column("customers", LONG, "customers assigned, count"),
-        column("layout_partitions", INT, "partitions of the canonical layout, count"),
-        column("seeds", STRING, "restart seeds, comma separated"),
-        column("table_versions", STRING, "JSON: Delta version of each table that holds this run"),
-        column("source_versions", STRING, "JSON: Delta version of each Delta source"),
-        column(
+        Column("status", STRING, "RUNNING or PUBLISHED", required=True),
+        Column("published_seq", LONG, "publication order, 1 first; the largest is current"),
+        Column("as_of", DATE, "first day not seen; null without transactions"),
+        Column("k", INT, "number of segments chosen"),
+        Column("decision", STRING, "why this K, in words"),
+        Column(
+            "spark_silhouette", DOUBLE, "silhouette of the published assignments by Spark's ClusteringEvaluator; null with one"
+        ),
+        Column("spark_silhouette_customers", LONG, "customers it was measured on, count; a sample of large tables"),
+        Column("structure", STRING, "strong, moderate, weak or none: how far the segments are more than chance"),
+        Column("rule", STRING, "rule that chooses K"),
+        Column("rule_k", INT, "K that the rule took; another than k where a K was asked for"),
+        Column("rows_read", LONG, "rows read from all sources, count"),
+        Column("rows_kept", LONG, "rows kept, count"),
+        Column("rows_set_aside", LONG, "rows set aside, count; rows_read = rows_kept + rows_set_aside"),
+        Column("customers", LONG, "customers assigned, count"),
+        Column("layout_partitions", INT, "partitions of the canonical layout, count"),
+        Column("category_shares", STRING, "JSON: features of category shares that this run computed"),
+        Column("seeds", STRING, "restart seeds, comma separated"),
+        Column("table_versions", STRING, "JSON: Delta version of each table that holds this run"),
+        Column("source_versions", STRING, "JSON: Delta version of each Delta source"),
+        Column(
             "config_hash",
             STRING,
             "SHA-256 of the effective configuration without paths, K asked for and the section segments",
             required=True,
         ),
-        column("input_fingerprint", STRING, "SHA-256 over the rows of all sources, whatever their order or files"),
-        column("model_path", STRING, "where the PipelineModel lies"),
-        column("spark_version", STRING, "Spark version", required=True),
-        column("delta_version", STRING, "Delta Lake version", required=True),
-        column("package_version", STRING, "version of this package", required=True),
-        column("started_at", TIMESTAMP, "start of the run, UTC", required=True),
-        column("published_at", TIMESTAMP, "instant of publication, UTC"),
+        Column("input_fingerprint", STRING, "SHA-256 over the rows of all sources, whatever their order or files"),
+        Column("model_path", STRING, "where the PipelineModel lies"),
+        Column("spark_version", STRING, "Spark version", required=True),
+        Column("delta_version", STRING, "Delta Lake version", required=True),
+        Column("package_version", STRING, "version of this package", required=True),
+        Column("started_at", TIMESTAMP, "start of the run, UTC", required=True),
+        Column("published_at", TIMESTAMP, "instant of publication, UTC"),
     ),
 )
 
@@ -420,10 +400,10 @@ ROW_COUNTS = Table(
     ("run_id", "source", "outcome"),
     (
         RUN_ID,
-        column("source", STRING, "transactions, products or customers", required=True),
-        column("outcome", STRING, "kept, or the reason for setting aside", required=True),
-        column("rows", LONG, "rows, count", required=True),
-        column("fingerprint", STRING, "sum of row hashes, whatever the order; equal for equal rows", required=True),
+        Column("source", STRING, "transactions, products or customers", required=True),
+        Column("outcome", STRING, "kept, or the reason for setting aside", required=True),
+        Column("rows", LONG, "rows, count", required=True),
+        Column("fingerprint", STRING, "sum of row hashes, whatever the order; equal for equal rows", required=True),
     ),
 )
 
@@ -433,13 +413,13 @@ QUARANTINE = Table(
     (),
     (
         RUN_ID,
-        column("source", STRING, "transactions, products or customers", required=True),
-        column("reason", STRING, "first rule the row breaks", required=True),
-        column("all_reasons", STRING, "every rule the row breaks, comma separated", required=True),
-        column("customer_id", STRING, "the row's customer, where it has one"),
-        column("row_key", STRING, "the row's order and product, or its product", required=True),
-        column("source_file", STRING, "file the row was read from; null for a catalog table"),
-        column("raw_record", STRING, "JSON: the declared columns as they were read", required=True),
+        Column("source", STRING, "transactions, products or customers", required=True),
+        Column("reason", STRING, "first rule the row breaks", required=True),
+        Column("all_reasons", STRING, "every rule the row breaks, comma separated", required=True),
+        Column("customer_id", STRING, "the row's customer, where it has one"),
+        Column("row_key", STRING, "the row's order and product, or its product", required=True),
+        Column("source_file", STRING, "file the row was read from; null for a catalog table"),
+        Column("raw_record", STRING, "JSON: the declared columns as they were read", required=True),
     ),
 )
 

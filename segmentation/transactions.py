@@ -5,9 +5,12 @@ from typing import Literal
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
+from segmentation.frames import conform
+from segmentation.money import MONEY_BOUND, round_money
 from segmentation.quality import add_reasons, is_kept
-from segmentation.tables import MONEY, QUANTITY, TRANSACTIONS, conform
+from segmentation.tables import MONEY, QUANTITY, TRANSACTIONS
 
 
 def complete_transactions(raw: DataFrame, *, return_order_pattern: str | None) -> DataFrame:
@@ -27,11 +30,15 @@ def complete_transactions(raw: DataFrame, *, return_order_pattern: str | None) -
     if "amount" in given:
         amount = F.col("amount")
         magnitude = F.abs(quantity) if "quantity" in given else F.lit(1).cast(QUANTITY)
-        price = F.col("unit_price") if "unit_price" in given else F.try_divide(F.abs(amount), magnitude)
+        # A quotient of decimals has 38 digits and costs more than the rest of the line.
+        derived = round_money(F.try_divide(F.abs(amount).cast("double"), magnitude.cast("double")))
+        price = F.col("unit_price") if "unit_price" in given else derived
         has_negative_amount = amount < 0
     else:
         price = F.col("unit_price")
-        amount = (quantity * price).try_cast(MONEY)
+        types = {field.name: field.dataType for field in raw.schema}
+        is_binary = any(isinstance(types.get(name), T.DoubleType) for name in ("quantity", "unit_price"))
+        amount = round_money(quantity * price) if is_binary else (quantity * price).try_cast(MONEY)
         has_negative_amount = F.lit(False)
     is_return = (quantity < 0) | has_negative_amount
     if return_order_pattern is not None:
@@ -41,9 +48,9 @@ def complete_transactions(raw: DataFrame, *, return_order_pattern: str | None) -
             **{name: value.cast("string") for name, value in optional.items()},
             "order_id": order,
             "quantity": quantity,
-            "unit_price": price.try_cast(MONEY),
+            "unit_price": price,
             "amount": amount,
-            "discount": F.coalesce(F.col("discount"), F.lit(0)).cast(MONEY) if "discount" in given else F.lit(0).cast(MONEY),
+            "discount": F.coalesce(F.col("discount"), F.lit(0)) if "discount" in given else F.lit(0).cast(MONEY),
             "is_return": F.coalesce(is_return, F.lit(False)),
         }
     )
@@ -73,6 +80,7 @@ def judge_transactions(
         ("missing_ordered_at", F.col("ordered_at").isNull()),
         ("missing_order_id", F.col("order_id").isNull()),
         ("missing_amount", F.col("amount").isNull() | F.col("quantity").isNull()),
+        ("unreadable_discount", F.abs("discount") >= MONEY_BOUND),
         ("on_or_after_as_of", F.col("ordered_at") >= F.lit(as_of).cast("timestamp")),
         ("non_product", F.col("product_id").rlike(non_product_pattern) if non_product_pattern else never),
         ("return", F.col("is_return") if returns == "exclude" else never),
@@ -85,14 +93,16 @@ def judge_transactions(
     return add_reasons(transactions, rules)
 
 
-def judge_purchasers(transactions: DataFrame) -> DataFrame:
-    """Append the reason ``customer_without_purchase`` to kept returns of customers who bought nothing."""
-    # A line without a customer is a group of its own, or all of them would fall into one task.
-    customer = F.coalesce(F.col("customer_id"), F.col("row_hash").cast("string"))
-    bought = F.max(is_kept() & ~F.col("is_return")).over(Window.partitionBy(customer))
-    return add_reasons(
-        transactions.withColumn("has_bought", bought), [("customer_without_purchase", is_kept() & ~F.col("has_bought"))]
-    )
+def find_non_buyers(transactions: DataFrame) -> DataFrame:
+    """Return the ``customer_id`` of those whose kept lines are all returns."""
+    customers = transactions.where(is_kept()).groupBy("customer_id").agg(F.max(~F.col("is_return")).alias("has_bought"))
+    return customers.where(~F.col("has_bought"))
+
+
+def judge_purchasers(transactions: DataFrame, non_buyers: DataFrame) -> DataFrame:
+    """Append the reason ``customer_without_purchase`` to kept lines of ``find_non_buyers`` (customer_id unique)."""
+    marked = transactions.join(non_buyers, on="customer_id", how="left")
+    return add_reasons(marked, [("customer_without_purchase", is_kept() & F.col("has_bought").isNotNull())]).drop("has_bought")
 
 
 def build_transactions(judged: DataFrame, *, run_id: str) -> DataFrame:
@@ -102,7 +112,9 @@ def build_transactions(judged: DataFrame, *, run_id: str) -> DataFrame:
     -------
     DataFrame of ``tables.TRANSACTIONS``
     """
-    return judged.where(is_kept()).withColumn("run_id", F.lit(run_id)).transform(conform, TRANSACTIONS)
+    money = {name: F.col(name).try_cast(MONEY) for name in ("unit_price", "amount", "discount")}
+    kept = judged.where(is_kept()).withColumns({**money, "quantity": F.col("quantity").try_cast(QUANTITY)})
+    return kept.withColumn("run_id", F.lit(run_id)).transform(conform, TRANSACTIONS)
 
 
 def add_categories(transactions: DataFrame, products: DataFrame) -> DataFrame:

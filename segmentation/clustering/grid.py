@@ -38,4 +38,5 @@ def lay_out(frame: DataFrame, *, partitions: int) -> DataFrame:
     MLlib's seeding and sums depend on what each partition holds and in which order, so both are made a function of
     the customers alone.
     """
-    return frame.repartition(partitions, "customer_id").sortWithinPartitions("customer_id")
+    spread = frame.repartition(partitions, "customer_id") if partitions > 1 else frame.coalesce(1)
+    return spread.sortWithinPartitions("customer_id")

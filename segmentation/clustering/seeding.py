@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from segmentation.blocks import Array, ArrayPoints, Block, Points
+from segmentation.blocks import Array, ArrayPoints, Block
 from segmentation.clustering.lloyd import Descent, descend
 
 CORESET_ROWS = 100_000
@@ -56,7 +56,7 @@ def choose_coreset(block: Block, *, moments: Array, rows: int) -> Block:
 
 
 def seed_grid(
-    points: Points, coreset: Block, *, k_values: Sequence[int], seeds: Sequence[int], max_iterations: int
+    coreset: Block, *, k_values: Sequence[int], seeds: Sequence[int], max_iterations: int
 ) -> dict[int, tuple[int, Array]]:
     """Return (seed, centres) of every K, fitted to the coreset.
 
@@ -65,7 +65,6 @@ def seed_grid(
 
     Parameters
     ----------
-    points : where the work is done: one item a task
     coreset : ordered by hash
 
     Returns
@@ -73,14 +72,13 @@ def seed_grid(
     dict of (int, array of shape (k, dimensions))
         Fewer rows than K where the coreset has fewer distinct points.
     """
-    trial = ArrayPoints(_head(coreset, _TRIAL_ROWS))
+    whole, trial = ArrayPoints(coreset), ArrayPoints(_head(coreset, _TRIAL_ROWS))
     widest = sorted({*k_values, *(k + 1 for k in k_values)})
     starts = [(seed, start) for seed in seeds for start in range(_STARTS_PER_SEED)]
-    tried = points.each(partial(_try_start, trial, widest, max_iterations), starts)
+    tried = whole.each(partial(_try_start, trial, widest, max_iterations), starts)
     fits = {k: [Trial(seed, found[k]) for (seed, _), found in zip(starts, tried, strict=True)] for k in widest}
-    (chained,) = points.each(partial(_chain, trial, max_iterations), [fits])
-    whole = ArrayPoints(coreset)
-    refined = points.each(partial(_refine, whole, max_iterations), [(k, _best(chained[k])) for k in k_values])
+    chained = _chain(trial, max_iterations, fits)
+    refined = whole.each(partial(_refine, whole, max_iterations), [(k, _best(chained[k])) for k in k_values])
     return dict(zip(k_values, refined, strict=True))
 
 
@@ -95,12 +93,19 @@ def spread_centers(block: Block, k: int, rng: np.random.Generator) -> Array:
     while len(chosen) < k and nearest.sum() > 0:
         drawn = np.searchsorted(np.cumsum(nearest), rng.random(candidates if chosen else 1) * nearest.sum(), side="right")
         options = points[np.minimum(drawn, len(points) - 1)]
-        away = np.minimum(distances, ((points[None, :, :] - options[:, None, :]) ** 2).sum(2))
+        away = np.minimum(distances, [_squares_to(points, option) for option in options])
         winner = int(np.argmin(away @ weights))
         chosen.append(options[winner])
         distances = away[winner]
         nearest = weights * distances
     return np.array(chosen)
+
+
+def _squares_to(points: Array, place: Array) -> Array:
+    """Return each point's squared distance to one place: nought where they are one, which a matrix product would not give."""
+    apart = points - place
+    squares: Array = np.einsum("ij,ij->i", apart, apart)
+    return squares
 
 
 def _try_start(trial: ArrayPoints, k_values: list[int], max_iterations: int, start: tuple[int, int]) -> dict[int, Descent]:

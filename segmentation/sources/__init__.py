@@ -1,6 +1,6 @@
 """Files and catalog tables in, frames of declared columns out; nothing is inferred, nothing dropped. Floor 2."""
 
 from segmentation.sources.columns import SourceColumn
-from segmentation.sources.files import read_source, readable
+from segmentation.sources.files import SMALL_BYTES, measure_sources, read_source, readable, size_of
 
-__all__ = ["SourceColumn", "read_source", "readable"]
+__all__ = ["SMALL_BYTES", "SourceColumn", "measure_sources", "read_source", "readable", "size_of"]

@@ -1,6 +1,7 @@
 """From what a source holds to the type that was declared, with a reason where that fails. Floor 2."""
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 from pyspark.sql import Column
@@ -8,6 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from segmentation.errors import SourceError
+from segmentation.money import round_money
 from segmentation.tables import MONEY
 
 Kind = Literal["text", "money", "number", "instant", "level"]
@@ -15,6 +17,7 @@ Kind = Literal["text", "money", "number", "instant", "level"]
 # Blanks that a plain TRIM keeps: tabs, no-break, zero-width and byte-order marks reach ids through spreadsheets.
 _BLANKS = " \t\r\n\u00a0\u200b\ufeff"
 _PLAIN_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_BINARY = (T.DoubleType, T.FloatType)
 _ACCEPTED: dict[Kind, tuple[str, type | tuple[type, ...]]] = {
     "text": ("text", T.AtomicType),
     "level": ("text", T.AtomicType),
@@ -58,14 +61,19 @@ def tidy(source: str, data_type: T.DataType, *, kind: Kind, remove: str | None) 
     value = F.col(f"`{source}`")
     if isinstance(data_type, T.DoubleType | T.FloatType):
         value = F.nanvl(value, F.lit(None))
-    if kind in ("text", "level"):
-        value = value.cast("string")
-    elif not isinstance(data_type, T.StringType):
+    is_text = isinstance(data_type, T.StringType)
+    if not is_text and kind not in ("text", "level"):
         return value
-    value = F.btrim(value, F.lit(_BLANKS))
+    value = _trim(value) if is_text else value.cast("string")
     if remove is not None:
         value = F.regexp_replace(value, remove, "")
-    return F.nullif(value, F.lit(""))
+    return F.nullif(value, F.lit("")) if is_text or remove is not None else value
+
+
+def _trim(value: Column) -> Column:
+    """Return text without blanks at its edges; text that has none there is not copied."""
+    edges = [has for blank in _BLANKS for has in (value.startswith(blank), value.endswith(blank))]
+    return F.when(reduce(lambda one, other: one | other, edges), F.btrim(value, F.lit(_BLANKS))).otherwise(value)
 
 
 def parse(column: SourceColumn, tidied: str, data_type: T.DataType, *, decimal_comma: bool, time_zone: str) -> Column:
@@ -81,7 +89,7 @@ def parse(column: SourceColumn, tidied: str, data_type: T.DataType, *, decimal_c
     if is_text and decimal_comma:
         value = F.translate(F.translate(value, ".", ""), ",", ".")
     if column.kind == "money":
-        return value.try_cast(MONEY)
+        return round_money(value.cast("double")) if isinstance(data_type, _BINARY) else value.try_cast(MONEY)
     if is_text:  # the pattern keeps out the words NaN and Infinity, which a cast accepts
         value = F.when(value.rlike(_PLAIN_NUMBER), value)
     number = value.cast("int").cast("double") if isinstance(data_type, T.BooleanType) else value.try_cast("double")

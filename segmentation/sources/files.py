@@ -7,19 +7,23 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
+import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from segmentation.config import SourceSpec
+from segmentation.config import Sources, SourceSpec
 from segmentation.errors import SourceError
 from segmentation.sources.columns import SourceColumn, check_type, parse, tidy
-from segmentation.tables import MONEY
 
 _CORRUPT = "_corrupt_record"
+# What one task reads at once; a second would only add a shuffle.
+SMALL_BYTES = 2**20
 
 
 def read_source(spark: SparkSession, name: str, spec: SourceSpec, columns: Sequence[SourceColumn]) -> DataFrame:
@@ -28,8 +32,9 @@ def read_source(spark: SparkSession, name: str, spec: SourceSpec, columns: Seque
     Returns
     -------
     DataFrame
-        A column per declared column; ``reasons`` (text, comma separated, empty for a readable row), ``raw`` (struct of the
-        source columns as they were read), its ``row_hash`` and ``source_file`` (text, null for a catalog table).
+        A column per declared column; ``reasons`` (text, comma separated, empty for a readable row) and ``is_kept`` (whether
+        it is empty); ``raw`` (struct of the source columns as they were read), its ``row_hash`` and ``source_file`` (text,
+        null for a catalog table).
 
     Raises
     ------
@@ -63,6 +68,7 @@ def _declare(frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn]
     rows = _spread(frame.select(*(f"`{source}`" for source in kept), file.alias("source_file")), spec)
     tidied = rows.select(
         F.struct(*(f"`{source}`" for source in kept)).alias("raw"),
+        F.xxhash64(*(f"`{source}`" for source in kept)).alias("row_hash"),
         "source_file",
         *(tidy(source, types[source], kind=column.kind, remove=column.remove).alias(name) for column, source, name in parts),
     )
@@ -74,22 +80,60 @@ def _declare(frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn]
             for column, source, name in parts
         }
     )
-    broken = [F.when(_is_broken(column, parts), F.lit(column.reason)) for column in columns]
+    rules = [(column.reason, _is_broken(column, parts)) for column in columns]
     if has_corrupt:
-        broken = [F.when(F.col(f"raw.{_CORRUPT}").isNotNull(), F.lit("unreadable_record")), *broken]
+        rules = [("unreadable_record", F.col(f"raw.{_CORRUPT}").isNotNull()), *rules]
     return parsed.select(
-        *(_add_up([_parsed(name) for owner, _, name in parts if owner is column]).alias(column.name) for column in columns),
-        F.concat_ws(",", *broken).alias("reasons"),
+        *(_add_up(column, [_parsed(name) for owner, _, name in parts if owner is column]) for column in columns),
+        F.concat_ws(",", *(F.when(broken, F.lit(reason)) for reason, broken in rules)).alias("reasons"),
+        (~reduce(lambda one, other: one | other, (broken for _, broken in rules))).alias("is_kept"),
         "raw",
-        F.xxhash64("raw").alias("row_hash"),
+        "row_hash",
         "source_file",
     )
 
 
 def _spread(frame: DataFrame, spec: SourceSpec) -> DataFrame:
     """Give every core work: a compressed file, and a row group of Parquet, is one partition however large."""
+    if spec.format == "table":
+        return frame
     cores = frame.sparkSession.sparkContext.defaultParallelism
-    return frame.repartition(cores) if spec.format != "table" and len(frame.inputFiles()) < cores else frame
+    files = frame.inputFiles()
+    is_small = size_of(frame) <= SMALL_BYTES
+    return frame if is_small or len(files) >= cores or _splits(files, spec, cores) else frame.repartition(cores)
+
+
+def _splits(files: Sequence[str], spec: SourceSpec, cores: int) -> bool:
+    """Say whether Spark itself cuts the files into as many parts as there are cores."""
+    if spec.format in ("csv", "json"):
+        return not spec.multiline and not any(file.endswith((".gz", ".bz2", ".zst", ".xz")) for file in files)
+    local = [urlparse(file).path for file in files if urlparse(file).scheme in ("", "file")]
+    if spec.format != "parquet" or len(local) < len(files):
+        return False
+    # A footer is some kilobytes, and there are fewer files than cores.
+    return bool(sum(pq.read_metadata(unquote(file)).num_row_groups for file in local) >= 4 * cores)
+
+
+def measure_sources(sources: Sources) -> int | None:
+    """Return how much there is to read, in bytes of purchases; None where not all are files of this machine.
+
+    A byte of customers or products counts a quarter: it is read and joined, not summed up.
+    """
+    total = 0.0
+    for name, spec in sources.declared().items():
+        path = urlparse(_resolve(f"sources.{name}", str(spec.path)))
+        place = Path(unquote(path.path))
+        if spec.format in ("table", "delta") or path.scheme not in ("", "file") or not place.exists():
+            return None
+        size = sum(file.stat().st_size for file in ([place] if place.is_file() else place.rglob("*")))
+        total += size if name == "transactions" else size / 4
+    return int(total)
+
+
+def size_of(frame: DataFrame) -> int:
+    """Return the bytes that Spark expects to read, without reading any."""
+    plan: Any = frame._jdf.queryExecution().optimizedPlan()
+    return int(plan.stats().sizeInBytes())
 
 
 def _is_broken(column: SourceColumn, parts: Sequence[tuple[SourceColumn, str, str]]) -> Column:
@@ -102,11 +146,11 @@ def _parsed(name: str) -> Column:
     return F.col(f"`{name.replace('tidy', 'parsed', 1)}`")
 
 
-def _add_up(values: Sequence[Column]) -> Column:
+def _add_up(column: SourceColumn, values: Sequence[Column]) -> Column:
     """Return the only value, or the sum of several with null as 0."""
     if len(values) == 1:
-        return values[0]
-    return reduce(lambda total, value: total + value, (F.coalesce(value, F.lit(0)) for value in values)).cast(MONEY)
+        return values[0].alias(column.name)
+    return reduce(lambda one, other: one + other, (F.coalesce(value, F.lit(0)) for value in values)).alias(column.name)
 
 
 @contextmanager

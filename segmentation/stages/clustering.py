@@ -1,5 +1,6 @@
 """``features`` to ``grid``, ``decision``, ``stability``, ``centroids`` and the model; those to ``assignments``. Floor 3."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -7,61 +8,80 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.stat import Summarizer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.storagelevel import StorageLevel
 
-from segmentation.assignments import build_assignments
+from segmentation.assignments import build_assignments, collect_assignments
+from segmentation.blocks import LOCAL_BYTES
 from segmentation.clustering.alternates import renumber
 from segmentation.clustering.fused import Solution
-from segmentation.clustering.grid import Centers, count_partitions, lay_out
+from segmentation.clustering.grid import Centers, lay_out
 from segmentation.clustering.models import build_model, canonical_order, summarize_model
 from segmentation.config import FeatureSpec
 from segmentation.defence import explain_choice, explain_others
-from segmentation.errors import ModelError
-from segmentation.features import SHARE_PREFIX
-from segmentation.members import measure_members
+from segmentation.errors import ModelError, PublishError
+from segmentation.members import evaluate_by_spark, measure_members
 from segmentation.preparation import Ingredient, Prepared, fit_preparation, plan_preparation
 from segmentation.selection import Candidate, Choice
 from segmentation.stages.evidence import decision_rows, grid_rows, replace_by_single, stability_rows, structure_row, weigh
-from segmentation.stages.run import Run, check_begun
-from segmentation.stages.solving import Solved, choose_k_values, name_columns, solve, solve_single
+from segmentation.stages.run import Run, check_begun, note
+from segmentation.stages.solving import Solved, choose_k_values, choose_solver, name_columns, solve, solve_single
 from segmentation.store import load_model, save_model
 from segmentation.tables import ASSIGNMENTS, CENTROIDS, DECISION, FEATURES, GRID, STABILITY
+
+MEMBERS = "members"  # no table: the features with their segments, which assign_customers hands on
 
 
 def fit_grid(run: Run) -> str:
     """Prepare the features, fit every K, choose one, and save the model, its centres and the reasons."""
-    check_begun(run)
-    config = run.config
-    features = run.read(FEATURES)
-    customers = features.count()
+    known = check_featured(run)
+    config, customers = run.config, known["customers"]
     k_values = choose_k_values(run, customers)  # before any work, so that too large a K is told at once
-    partitions = config.clustering.partitions or count_partitions(customers)
-    laid_out = lay_out(features, partitions=partitions).persist(StorageLevel.MEMORY_AND_DISK)
+    laid_out = read_laid_out(run, known)
     plan = plan_preparation(
         laid_out,
-        choose_ingredients(run, laid_out),
+        choose_ingredients(run, known),
         scaler=config.preparation.scaler,
         pca_components=config.preparation.pca_components,
     )
     preparation = fit_preparation(laid_out, plan)
     prepared = preparation.model.transform(laid_out).select("customer_id", "features")
-    prepared = prepared.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        solved = solve(run, prepared, preparation, k_values, customers)
-        candidates, choice = weigh(solved, name_columns(preparation), config.clustering, asked_k=config.k)
-        orders = {fit.k: _order(run, preparation, (fit, found)) for fit, found in solved.solutions}
-        decision, chosen = _record(run, solved, candidates, choice, orders, prepared, preparation.dimensions, customers)
-        centers, model = _canonical(run, preparation, prepared, solved, chosen)
-        coordinates = _centroid_rows(preparation, model, laid_out, centers)
-    finally:
-        prepared.unpersist()
-        laid_out.unpersist()
+    if choose_solver(config.clustering) == "mllib":  # which reads it at every iteration
+        run.hold(prepared)
+    solved = solve(run, prepared, preparation, k_values, customers)
+    candidates, choice = weigh(solved, name_columns(preparation), config.clustering, asked_k=config.k)
+    orders = {fit.k: _order(run, preparation, (fit, found)) for fit, found in solved.solutions}
+    decision, chosen = _record(run, solved, candidates, choice, orders, prepared, preparation.dimensions, customers)
+    centers, model = _canonical(run, preparation, prepared, solved, chosen)
+    coordinates = _centroid_rows(preparation, model, laid_out, centers)
     k = chosen[0].k
-    facts = {"run_id": run.run_id, "k": k, "seed": chosen[0].seed, "layout_partitions": partitions}
+    facts = {"run_id": run.run_id, "k": k, "seed": chosen[0].seed, "layout_partitions": known["layout_partitions"]}
     save_model(run.lake.spark, model, run.model_path, facts)
-    run.write((run.frame([{"k": k, **row} for row in coordinates], CENTROIDS), CENTROIDS))
+    run.hands.model = model
+    run.write_rows(([{"k": k, **row} for row in coordinates], CENTROIDS))
+    run.let_go(but=laid_out)
     left_out = "".join(f"; left out {name}: {reason}" for name, reason in plan.dropped.items())
     return decision + left_out
+
+
+def check_featured(run: Run) -> dict[str, Any]:
+    """Return the run's row of ``runs``.
+
+    Raises
+    ------
+    PublishError
+        If ``build_features`` has not ended.
+    """
+    known = check_begun(run)
+    if known["customers"] is None:
+        raise PublishError(f"--run-id {run.run_id}", expected="a run whose features are built", found="none; run build-features")
+    return known
+
+
+def read_laid_out(run: Run, known: dict[str, Any]) -> DataFrame:
+    """Return the features in the canonical layout, cached: those at hand, else the stored ones."""
+    if FEATURES.name not in run.hands.frames:
+        laid_out = lay_out(run.lake.read(FEATURES, run_id=run.run_id), partitions=known["layout_partitions"])
+        run.hands.frames[FEATURES.name] = run.hold(laid_out)
+    return run.hands.frames[FEATURES.name]
 
 
 def _record(
@@ -92,32 +112,28 @@ def _record(
     rows = grid_rows(solved, candidates, choice, verdicts, clustering.algorithm)
     if policy == "single":
         rows = replace_by_single(rows, chosen, decision)
-    run.write(
-        (run.frame(rows, GRID), GRID),
-        (run.frame([*decision_rows(choice), structure_row(choice, candidates)], DECISION), DECISION),
-        (run.frame(stability_rows(solved, orders), STABILITY), STABILITY),
+    run.write_rows(
+        (rows, GRID),
+        ([*decision_rows(choice), structure_row(choice, candidates)], DECISION),
+        (stability_rows(solved, orders), STABILITY),
     )
     if policy == "fail":
         raise ModelError("clustering.no_structure", expected="more structure than chance", found=decision)
     return decision, chosen
 
 
-def choose_ingredients(run: Run, features: DataFrame) -> list[Ingredient]:
+def choose_ingredients(run: Run, known: dict[str, Any]) -> list[Ingredient]:
     """Return the features to cluster on; of category shares those that this run computed."""
     chosen = [_ingredient(run, name, spec) for name, spec in run.config.features.use.items() if spec.role == "cluster"]
     shares = run.config.features.category_shares
     if shares is not None and shares.preparation.role == "cluster":
-        chosen += [_ingredient(run, name, shares.preparation) for name in computed_shares(features)]
+        chosen += [_ingredient(run, name, shares.preparation) for name in computed_shares(known)]
     return chosen
 
 
-def computed_shares(features: DataFrame) -> list[str]:
-    """Return the category shares that hold a value; the table also has the columns of other runs."""
-    names = [name for name in features.columns if name.startswith(SHARE_PREFIX)]
-    if not names:
-        return []
-    counts = features.agg(*(F.count(f"`{name}`").alias(name) for name in names)).first()
-    return [name for name in names if counts is not None and counts[name]]
+def computed_shares(known: dict[str, Any]) -> list[str]:
+    """Return the category shares that the run computed; the table also has the columns of other runs."""
+    return list(json.loads(known["category_shares"]))
 
 
 def _ingredient(run: Run, name: str, spec: FeatureSpec) -> Ingredient:
@@ -193,20 +209,35 @@ def _centroid(segment: int, feature: str, place: int | None, scaled: float, orig
 
 
 def assign_customers(run: Run) -> str:
-    """Let the saved model place every customer, and measure how clearly."""
-    check_begun(run)
-    model = load_model(run.lake.spark, run.model_path)
-    labelled = model.transform(run.read(FEATURES)).select("customer_id", "features", "prediction")
+    """Let the model place every customer, measure how clearly, and let Spark's own evaluator check the silhouette."""
+    known = check_featured(run)
+    members = place_members(run, known)
+    labelled = members.select("customer_id", "features", F.col("segment_id").alias("prediction"))
     centers = _read_centers(run)
-    members = measure_members(labelled, len(centers))
-    run.write((build_assignments(labelled, centers, members, run_id=run.run_id), ASSIGNMENTS))
+    measured = measure_members(labelled, len(centers))
+    if run.lake.is_plain and known["customers"] * len(centers[0]) * 8 <= LOCAL_BYTES:
+        run.lake.store.replace(collect_assignments(labelled, centers, measured, run_id=run.run_id), ASSIGNMENTS, run.run_id)
+    else:
+        run.write_frame(build_assignments(labelled, centers, measured, run_id=run.run_id), ASSIGNMENTS, rows=None)
+    silhouette, looked_at = evaluate_by_spark(labelled, customers=known["customers"], segments=len(centers))
+    note(run, spark_silhouette=silhouette, spark_silhouette_customers=looked_at)
     return f"{len(centers)} segments"
+
+
+def place_members(run: Run, known: dict[str, Any]) -> DataFrame:
+    """Return the features with ``features`` (vector) and ``segment_id``, cached, as the run's model gives them."""
+    if MEMBERS not in run.hands.frames:
+        features = read_laid_out(run, known)
+        model = run.hands.model or load_model(run.lake.spark, run.model_path)
+        placed = model.transform(features).select(*features.columns, "features", F.col("prediction").alias("segment_id"))
+        run.hands.frames[MEMBERS] = run.hold(placed)
+    return run.hands.frames[MEMBERS]
 
 
 def _read_centers(run: Run) -> list[list[float]]:
     """Return each segment's centre in the clustered space."""
-    rows = run.read(CENTROIDS).where("position IS NOT NULL").orderBy("segment_id", "position").collect()
+    rows = [row for row in run.read_rows(CENTROIDS) if row["position"] is not None]
     centers: dict[int, list[float]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row["segment_id"], row["position"])):
         centers.setdefault(row["segment_id"], []).append(row["value_scaled"])
     return list(centers.values())

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import types as T
 
 from segmentation.actions import Figures
-from segmentation.exemplars import Exemplar, find_exemplars, name_exemplars
+from segmentation.exemplars import EXEMPLARS_PER_SEGMENT, Exemplar, name_exemplars
 from segmentation.histograms import Bar, Scale, build_histograms, count_bins
 from segmentation.naming import (
     DIMENSIONS,
@@ -36,8 +35,9 @@ from segmentation.profiles import (
 from segmentation.segment_map import project_points, sample_members
 from segmentation.segment_rules import Question, SegmentRule, learn_rules
 from segmentation.stages.run import Run
-from segmentation.tables import ASSIGNMENTS, CENTROIDS
+from segmentation.tables import CENTROIDS
 from segmentation.traits import Trait
+from segmentation.warehouse.questions import find_nearest
 
 # Names and advice look at these wherever there are orders, whatever ``features.use`` shows.
 ORDER_DIMENSIONS = (*(one.feature for one in DIMENSIONS), PACE)
@@ -88,7 +88,6 @@ def explore(
     run: Run,
     members: DataFrame,
     summary: Summary,
-    model: PipelineModel,
     *,
     ingredients: Sequence[Ingredient],
     shown: Sequence[str],
@@ -98,7 +97,7 @@ def explore(
 
     Parameters
     ----------
-    members : DataFrame of ``tables.FEATURES`` joined with ``segment_id``, cached
+    members : DataFrame of ``tables.FEATURES`` with ``features`` (vector) and ``segment_id``, cached
     ingredients : what was clustered on
     shown : numbers that get a histogram
     name : what an exemplar is called by its id; None for no exemplars
@@ -106,9 +105,9 @@ def explore(
     scales = _scales(run, summary, shown)
     work: list[Callable[[], Any]] = [
         partial(_learn, members, summary, ingredients),
-        partial(_draw_map, run, members, model),
+        partial(_draw_map, run, members),
         count_bins(members, scales).collect if scales else list,
-        find_exemplars(run.read(ASSIGNMENTS)).collect if name else list,
+        partial(_find_exemplars, run, summary) if name else list,
     ]
     rules, (points, axes), bins, exemplars = side_by_side(run.lake.spark, lambda job: job(), work)
     return Findings(
@@ -118,6 +117,11 @@ def explore(
         points=points,
         axes=axes,
     )
+
+
+def _find_exemplars(run: Run, summary: Summary) -> list[dict[str, Any]]:
+    reader = run.lake.reader(summary.population["customers"])
+    return find_nearest(reader, run.run_id, per_segment=EXEMPLARS_PER_SEGMENT)
 
 
 def _scales(run: Run, summary: Summary, shown: Sequence[str]) -> dict[str, Scale]:
@@ -161,11 +165,11 @@ def _question(one: Ingredient, summary: Summary, is_whole: bool) -> Question | N
     )
 
 
-def _draw_map(run: Run, members: DataFrame, model: PipelineModel) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _draw_map(run: Run, members: DataFrame) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the rows of ``segment_map`` and ``map_axes``."""
-    sample = model.transform(sample_members(members)).select("segment_id", "features").collect()
-    centroid = run.read(CENTROIDS).where("segment_id = 0 AND position IS NOT NULL").orderBy("position")
-    features = [row["feature"] for row in centroid.select("feature").collect()]
+    sample = sample_members(members).select("segment_id", "features").collect()
+    first = [row for row in run.read_rows(CENTROIDS) if row["segment_id"] == 0 and row["position"] is not None]
+    features = [row["feature"] for row in sorted(first, key=lambda row: row["position"])]
     points, axes = project_points([row["features"].toArray() for row in sample])
     places = [{"segment_id": row["segment_id"], "x": x, "y": y} for row, (x, y) in zip(sample, points.tolist(), strict=True)]
     meanings = [

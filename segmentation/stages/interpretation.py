@@ -4,22 +4,17 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from pyspark.sql import DataFrame, Row
-from pyspark.sql import functions as F
-from pyspark.storagelevel import StorageLevel
+from pyspark.sql import DataFrame
 
-from segmentation.clustering.grid import count_partitions
 from segmentation.errors import ConfigError, QualityError
 from segmentation.exemplars import pseudonymise
-from segmentation.lake import delta_version_of
 from segmentation.naming import Portrait
-from segmentation.parallel import side_by_side
 from segmentation.preparation import MISSING_LEVEL
 from segmentation.profiles import (
     SegmentSize,
@@ -30,7 +25,7 @@ from segmentation.profiles import (
 )
 from segmentation.quality import KEPT
 from segmentation.stages.advice import Measured, measure
-from segmentation.stages.clustering import choose_ingredients, computed_shares
+from segmentation.stages.clustering import check_featured, choose_ingredients, computed_shares, place_members
 from segmentation.stages.explanation import (
     ORDER_DIMENSIONS,
     Findings,
@@ -40,8 +35,8 @@ from segmentation.stages.explanation import (
     name_all,
     paint_portraits,
 )
-from segmentation.stages.run import Run, check_begun, publish_run
-from segmentation.store import load_model
+from segmentation.stages.reporting import Rows
+from segmentation.stages.run import Run, publish_run
 from segmentation.tables import (
     ACTIONS,
     ASSIGNMENTS,
@@ -65,43 +60,38 @@ from segmentation.tables import (
     Table,
 )
 from segmentation.traits import MOST_TRAITS, Trait, describe_segment, rank_traits
+from segmentation.warehouse.questions import count_members
+from segmentation.warehouse.spark_store import delta_version_of
 
 KEY_VARIABLE = "SEGMENTATION_PSEUDONYM_KEY"
 _SHORTEST_KEY = 16
+# How far two ways to the same silhouette may lie apart: blocks are float32 in large tables; a sample has an error.
+_AGREES, _SAMPLED = 1e-4, 0.01
 _EXPLAINING = (TRAITS, EXEMPLARS, SEGMENT_RULES, ACTIONS, HISTOGRAMS, SEGMENT_MAP, MAP_AXES)
 
 
 def profile_segments(run: Run) -> str:
     """Describe, name and explain the segments, check that the run's tables agree, and publish it."""
-    check_begun(run)
+    known = check_featured(run)
     name_exemplar = exemplar_names(run)
-    features = run.read(FEATURES)
     numbers, categories = _described(run)
-    numbers += computed_shares(features)
-    members = features.join(run.read(ASSIGNMENTS).select("customer_id", "segment_id"), on="customer_id", how="inner")
-    members = members.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        customers = features.count()
-        work: list[Callable[[], Any]] = [
-            partial(_summarise, run, members, numbers, categories, customers),
-            partial(load_model, run.lake.spark, run.model_path),
-            partial(_read_totals, run),
-        ]
-        summary, model, totals = side_by_side(run.lake.spark, lambda job: job(), work)
-        facts = _audit(run, totals, summary.sizes, customers)
-        profiles = build_profiles(summary.rows, summary.levels, numbers=numbers)
-        ingredients = choose_ingredients(run, members)
-        findings = explore(run, members, summary, model, ingredients=ingredients, shown=numbers, name=name_exemplar)
-        traits = find_traits(summary, profiles)
-        clustered = [one.name for one in ingredients]
-        portraits = paint_portraits(run, summary, traits, clustered)
-        measured = measure(run, members, summary, findings.rules, traits, clustered)
-    finally:
-        members.unpersist()
-    run.write(
-        (run.frame([vars(row) for row in profiles], PROFILES), PROFILES),
-        (run.frame(_segment_rows(run, summary.sizes, traits, portraits), SEGMENTS), SEGMENTS),
-        *_explaining_frames(run, traits, findings, measured),
+    numbers += computed_shares(known)
+    members = place_members(run, known)
+    run.let_go(but=members)
+    customers = known["customers"]
+    summary = _summarise(run, members, numbers, categories, customers)
+    facts = _audit(run, known, summary.sizes)
+    profiles = build_profiles(summary.rows, summary.levels, numbers=numbers)
+    ingredients = choose_ingredients(run, known)
+    findings = explore(run, members, summary, ingredients=ingredients, shown=numbers, name=name_exemplar)
+    traits = find_traits(summary, profiles)
+    clustered = [one.name for one in ingredients]
+    portraits = paint_portraits(run, summary, traits, clustered)
+    measured = measure(run, members, summary, findings.rules, traits, clustered)
+    run.write_rows(
+        ([vars(row) for row in profiles], PROFILES),
+        (_segment_rows(run, summary.sizes, traits, portraits), SEGMENTS),
+        *_explaining_rows(traits, findings, measured),
     )
     publish_run(run, facts=facts, tables=_tables(run), published_at=datetime.now(UTC))
     unknown = sorted({*run.config.segments.names, *run.config.segments.colors} - set(traits))
@@ -145,9 +135,7 @@ def _tables(run: Run) -> list[Table]:
     return [*present, FEATURES, GRID, DECISION, STABILITY, CENTROIDS, ASSIGNMENTS, *described, ROW_COUNTS, QUARANTINE]
 
 
-def _explaining_frames(
-    run: Run, traits: Mapping[int, Sequence[Trait]], findings: Findings, measured: Measured
-) -> list[tuple[DataFrame, Table]]:
+def _explaining_rows(traits: Mapping[int, Sequence[Trait]], findings: Findings, measured: Measured) -> list[tuple[Rows, Table]]:
     ranked = [
         {
             "segment_id": segment,
@@ -162,7 +150,7 @@ def _explaining_frames(
         for segment, own in traits.items()
         for rank, trait in enumerate(rank_traits(own)[:MOST_TRAITS], start=1)
     ]
-    rows: list[tuple[list[dict[str, Any]], Table]] = [
+    return [
         (ranked, TRAITS),
         ([asdict(one) for one in findings.exemplars], EXEMPLARS),
         (measured.rules, SEGMENT_RULES),
@@ -171,7 +159,6 @@ def _explaining_frames(
         (findings.points, SEGMENT_MAP),
         (findings.axes, MAP_AXES),
     ]
-    return [(run.frame(own, table), table) for own, table in rows]
 
 
 def _described(run: Run) -> tuple[list[str], list[str]]:
@@ -181,68 +168,73 @@ def _described(run: Run) -> tuple[list[str], list[str]]:
     return [name for name in run.config.features.use if name not in texts], texts
 
 
-@dataclass(frozen=True)
-class Totals:
-    """What the run's other tables say of rows and customers."""
-
-    chosen: list[Row]
-    assigned: Row
-    verdicts: dict[str, Row]
-    counts: list[Row]
-    quarantined: int
-
-
-def _read_totals(run: Run) -> Totals:
-    assigned = run.read(ASSIGNMENTS).agg(F.count(F.lit(1)).alias("rows"), F.count_distinct("customer_id").alias("ids"))
-    decided = run.read(DECISION).where("gate = 'structure' OR gate = 'rule' AND is_passed")
-    return Totals(
-        chosen=run.read(GRID).where("is_chosen").collect(),
-        assigned=assigned.collect()[0],
-        verdicts={row["gate"]: row for row in decided.collect()},
-        counts=run.read(ROW_COUNTS).collect(),
-        quarantined=run.read(QUARANTINE).count(),
-    )
-
-
-def _audit(run: Run, totals: Totals, sizes: Sequence[SegmentSize], customers: int) -> dict[str, Any]:
-    """Return the run's totals, once every customer has one segment and the chosen K agrees.
+def _audit(run: Run, known: dict[str, Any], sizes: Sequence[SegmentSize]) -> dict[str, Any]:
+    """Return the run's totals, once what lies in the tables agrees: rows, customers, K and the silhouette.
 
     Raises
     ------
     QualityError
         If tables of the run contradict each other.
     """
-    chosen, found = totals.chosen, totals.assigned
-    placed = sum(size.customers for size in sizes)
-    if not found["rows"] == found["ids"] == placed == customers:
+    customers, lake = known["customers"], run.lake
+    stored = {table.name: lake.store.count(table, run.run_id) for table in _big_tables(run)}
+    placed = {size.segment_id: size.customers for size in sizes}
+    ids, sizes_stored = count_members(lake.reader(customers), run.run_id)
+    if not (sizes_stored == placed and stored["features"] == stored["assignments"] == ids == customers):
         raise QualityError(
             "assignments",
             expected=f"each of {customers:,} customers once",
-            found=f"{found['rows']:,} rows, {found['ids']:,} customers, {placed:,} of them with features",
+            found=f"{stored['assignments']:,} rows, {ids:,} customers, {sum(placed.values()):,} of them with features",
         )
+    chosen = [row for row in run.read_rows(GRID) if row["is_chosen"]]
     if len(chosen) != 1 or chosen[0]["k"] != len(sizes):
         raise QualityError("grid", expected=f"one chosen K of {len(sizes)}", found=str([row["k"] for row in chosen]))
-    rows = sum(row["rows"] for row in totals.counts)
-    aside = sum(row["rows"] for row in totals.counts if row["outcome"] != KEPT)
-    if totals.quarantined != aside:
-        raise QualityError("quarantine", expected=f"{aside:,} rows set aside", found=f"{totals.quarantined:,}")
+    _check_silhouette(chosen[0], known)
+    counts = run.read_rows(ROW_COUNTS)
+    rows = sum(row["rows"] for row in counts)
+    aside = sum(row["rows"] for row in counts if row["outcome"] != KEPT)
+    kept = {row["source"]: row["rows"] for row in counts if row["outcome"] == KEPT}
+    for name, expected in {"quarantine": aside, **{name: kept.get(name, 0) for name in ("transactions", "customers")}}.items():
+        if stored.get(name, expected) != expected:
+            raise QualityError(name, expected=f"the {expected:,} rows counted", found=f"{stored[name]:,}")
+    verdicts = {row["gate"]: row for row in run.read_rows(DECISION) if row["gate"] == "structure" or row["is_passed"]}
     versions = {
         name: version
         for name, spec in run.config.sources.declared().items()
-        if (version := delta_version_of(run.lake.spark, spec.format, str(spec.path))) is not None
+        if (version := delta_version_of(lake.spark, spec.format, str(spec.path))) is not None
     }
     return {
         "k": chosen[0]["k"],
         "decision": chosen[0]["verdict"].removeprefix("chosen: "),
-        "structure": totals.verdicts["structure"]["verdict"],
-        "rule_k": totals.verdicts["rule"]["k"],
+        "structure": verdicts["structure"]["verdict"],
+        "rule_k": verdicts["rule"]["k"],
         "rows_read": rows,
         "rows_kept": rows - aside,
         "rows_set_aside": aside,
         "customers": customers,
-        "layout_partitions": run.config.clustering.partitions or count_partitions(customers),
         "source_versions": json.dumps(versions, sort_keys=True),
     }
+
+
+def _big_tables(run: Run) -> list[Table]:
+    sources = run.config.sources
+    optional = [(TRANSACTIONS, sources.transactions), (CUSTOMERS, sources.customers)]
+    return [*(table for table, source in optional if source is not None), FEATURES, ASSIGNMENTS, QUARANTINE]
+
+
+def _check_silhouette(chosen: dict[str, Any], known: dict[str, Any]) -> None:
+    """Hold the silhouette of the grid against that of Spark's ``ClusteringEvaluator`` on the assignments."""
+    own, other = chosen["silhouette"], known["spark_silhouette"]
+    if own is None or other is None:
+        return
+    is_sample = known["spark_silhouette_customers"] < known["customers"]
+    tolerance = (_SAMPLED if is_sample else _AGREES) + (chosen["silhouette_error"] or 0.0)
+    if not abs(own - other) <= tolerance:
+        raise QualityError(
+            "assignments",
+            expected=f"a silhouette of {own:.6f}, as measured in the grid",
+            found=f"{other:.6f} by Spark's ClusteringEvaluator",
+        )
 
 
 def _segment_rows(

@@ -1,22 +1,12 @@
 """Published tables of a run to its report: a page, and the figures beside it. Floor 3."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
 from segmentation.errors import PublishError
-from segmentation.lake import Lake
-from segmentation.parallel import side_by_side
 from segmentation.report.page import draw_report
-from segmentation.stages.run import PUBLISHED
-from segmentation.store import write_file
 from segmentation.tables import (
     ACTIONS,
-    ASSIGNMENTS,
     CENTROIDS,
     DECISION,
     EXEMPLARS,
@@ -32,6 +22,8 @@ from segmentation.tables import (
     TRAITS,
     Table,
 )
+from segmentation.warehouse.lake import Lake
+from segmentation.warehouse.questions import count_moves
 
 _SHOWN = (
     *(SEGMENTS, PROFILES, TRAITS, EXEMPLARS, SEGMENT_RULES, ACTIONS, HISTOGRAMS, SEGMENT_MAP, MAP_AXES),
@@ -40,6 +32,7 @@ _SHOWN = (
 _TOLD = (SEGMENTS, TRAITS, ACTIONS)
 
 Rows = list[dict[str, Any]]
+PUBLISHED = "PUBLISHED"
 
 
 @dataclass(frozen=True)
@@ -68,7 +61,9 @@ def find_published(lake: Lake, run_id: str | None) -> Published:
     PublishError
         If there is no such run, or it is not published.
     """
-    rows = [row.asDict() for row in lake.read(RUNS).where(F.col("status") == PUBLISHED).collect()]
+    if not lake.store.exists(RUNS):
+        raise PublishError(lake.place(RUNS), expected="a Delta table", found="none; run the earlier stages first")
+    rows = [row for row in lake.read_rows(RUNS) if row["status"] == PUBLISHED]
     ranked = sorted(rows, key=lambda row: row["published_seq"])
     found = [place for place, row in enumerate(ranked) if run_id in (None, row["run_id"])]
     if not found:
@@ -83,26 +78,22 @@ def save_report(published: Published) -> str:
     report = draw_report(read_shown(published))
     place = report_place(published.lake, published.run_id)
     for name, figure in report.figures.items():
-        write_file(published.lake.spark, f"{place.removesuffix('report.html')}{name}.svg", figure.encode())
-    write_file(published.lake.spark, place, report.html.encode())
+        published.lake.write_file(f"{place.removesuffix('report.html')}{name}.svg", figure.encode())
+    published.lake.write_file(place, report.html.encode())
     return place
 
 
 def read_shown(published: Published) -> dict[str, Rows]:
     """Return all that the report of a run shows, by table name; the run before under ``previous_*`` and ``moves``."""
-    names = [table.name for table in _SHOWN]
-    work: list[Callable[[], Rows]] = [partial(_collect, published, table) for table in _SHOWN]
+    found = {table.name: _read(published, table) for table in _SHOWN}
     if published.before is not None:
-        names += ["moves"]
-        work += [partial(_count_moves, published)]
-    found = dict(zip(names, side_by_side(published.lake.spark, lambda job: job(), work), strict=True))
+        found["moves"] = count_moves(published.lake.store, published.run_id, published.before["run_id"])
     return _part_runs(published, found)
 
 
 def read_told(published: Published) -> dict[str, Rows]:
     """Return what ``segmentation show`` shows of a run, by table name."""
-    found = side_by_side(published.lake.spark, partial(_collect, published), _TOLD)
-    return _part_runs(published, {table.name: rows for table, rows in zip(_TOLD, found, strict=True)})
+    return _part_runs(published, {table.name: _read(published, table) for table in _TOLD})
 
 
 def _part_runs(published: Published, found: dict[str, Rows]) -> dict[str, Rows]:
@@ -116,31 +107,9 @@ def _part_runs(published: Published, found: dict[str, Rows]) -> dict[str, Rows]:
     }
 
 
-def _collect(published: Published, table: Table) -> Rows:
-    """Return the run's rows of a table, and of ``segments`` those of the run before too; an older run has not every table."""
-    lake = published.lake
-    if not lake.exists(table):
-        return []
+def _read(published: Published, table: Table) -> Rows:
+    """Return the run's rows of a table, and of ``segments`` those of the run before too."""
     wanted = [published.run_id]
     if table is SEGMENTS and published.before:
         wanted.append(published.before["run_id"])
-    return [_fill(row.asDict(), table) for row in lake.read(table).where(F.col("run_id").isin(wanted)).collect()]
-
-
-def _fill(row: dict[str, Any], table: Table) -> dict[str, Any]:
-    """Return a row with every column of today, null where an older table has none."""
-    return {**dict.fromkeys(field.name for field in table.columns), **row}
-
-
-def _count_moves(published: Published) -> Rows:
-    """Return customers by their segment in the run and in the one before; null where a run does not know them."""
-    assert published.before is not None
-    now = _assigned(published.lake, published.run_id, "segment_id")
-    then = _assigned(published.lake, published.before["run_id"], "previous_segment_id")
-    both = now.join(then, on="customer_id", how="full")
-    counted = both.groupBy("segment_id", "previous_segment_id").agg(F.count(F.lit(1)).alias("customers"))
-    return [row.asDict() for row in counted.collect()]
-
-
-def _assigned(lake: Lake, run_id: str, name: str) -> DataFrame:
-    return lake.read(ASSIGNMENTS, run_id=run_id).select("customer_id", F.col("segment_id").alias(name))
+    return published.lake.read_rows(table, run_ids=wanted)

@@ -1,95 +1,141 @@
-"""What every stage knows of its run, and the ``runs`` table. Floor 3."""
+"""What every stage knows of its run, what it hands on, and the ``runs`` table. Floor 3."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pyspark.sql import DataFrame, Row
-from pyspark.sql import functions as F
+from pyspark.ml import PipelineModel
+from pyspark.sql import DataFrame
+from pyspark.storagelevel import StorageLevel
 
 import segmentation
 from segmentation.config import Config
 from segmentation.errors import ConfigError, PublishError
-from segmentation.lake import Lake
 from segmentation.parallel import side_by_side
 from segmentation.session import delta_version
-from segmentation.tables import CURRENT, RUNS, Table, conform
+from segmentation.stages.reporting import PUBLISHED, Rows
+from segmentation.tables import CURRENT, RUNS, Table
+from segmentation.warehouse.lake import Lake
 
-RUNNING, PUBLISHED = "RUNNING", "PUBLISHED"
+RUNNING = "RUNNING"
+
+
+@dataclass
+class Hands:
+    """What the stages of one process hand on, so that nothing is read back that is at hand."""
+
+    frames: dict[str, DataFrame] = field(default_factory=dict)
+    rows: dict[str, Rows] = field(default_factory=dict)
+    model: PipelineModel | None = None
+    held: list[DataFrame] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One execution: who it is, what it was asked, and where it writes."""
+    """One execution: who it is, what it was asked, where it writes, and what is at hand."""
 
     run_id: str
     config: Config
     lake: Lake
     started_at: datetime
+    hands: Hands = field(default_factory=Hands)
 
     @property
     def model_path(self) -> str:
         return f"{self.lake.models}/{self.run_id}"
 
     def read(self, table: Table) -> DataFrame:
-        """Return this run's slice of a table.
+        """Return this run's slice of a table: the frame at hand, else the stored one.
 
         Raises
         ------
         PublishError
             If an earlier stage has not written it.
         """
-        return self.lake.read(table, run_id=self.run_id)
+        at_hand = self.hands.frames.get(table.name)
+        return self.lake.read(table, run_id=self.run_id) if at_hand is None else at_hand
 
-    def write(self, *outputs: tuple[DataFrame, Table]) -> None:
-        """Replace this run's slice of each table."""
-        side_by_side(self.lake.spark, lambda output: self.lake.replace_run(*output, run_id=self.run_id), outputs)
+    def read_rows(self, table: Table) -> Rows:
+        """Return this run's rows of a small table: those at hand, else the stored ones."""
+        at_hand = self.hands.rows.get(table.name)
+        return self.lake.read_rows(table, run_ids=[self.run_id]) if at_hand is None else at_hand
 
-    def frame(self, rows: Sequence[dict[str, Any]], table: Table) -> DataFrame:
-        """Return a small frame of ``table``'s rows, in one partition; ``run_id`` is filled in."""
-        names = [field.name for field in table.columns]
-        tuples = [tuple({"run_id": self.run_id, **row}[name] for name in names) for row in rows]
-        return self.lake.spark.createDataFrame(tuples, table.schema).coalesce(1).transform(conform, table)
+    def write_rows(self, *outputs: tuple[Iterable[dict[str, Any]], Table]) -> None:
+        """Replace this run's slice of each table by rows that the driver made; ``run_id`` is filled in."""
+        for rows, table in outputs:
+            self.hands.rows[table.name] = [{"run_id": self.run_id, **row} for row in rows]
+
+        def write(table: Table) -> None:
+            self.lake.write_rows(self.hands.rows[table.name], table, run_id=self.run_id)
+
+        side_by_side(self.lake.spark, write, [table for _, table in outputs])
+
+    def write_frame(self, frame: DataFrame, table: Table, *, rows: int | None) -> None:
+        """Replace this run's slice of a table by a frame of so many rows (None: any number), and hand it on as written."""
+        self.hands.frames[table.name] = self.lake.write_frame(frame, table, run_id=self.run_id, rows=rows)
+
+    def hold(self, frame: DataFrame) -> DataFrame:
+        """Return ``frame`` cached until ``let_go`` or the end of the run."""
+        self.hands.held.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
+        return frame
+
+    def let_go(self, *, but: DataFrame | None = None) -> None:
+        """Drop every cached frame, or all ``but`` one."""
+        for frame in self.hands.held:
+            if frame is not but:
+                frame.unpersist()
+        self.hands.held[:] = [frame for frame in self.hands.held if frame is but]
 
 
-def read_run(run: Run) -> Row | None:
+def read_run(run: Run) -> dict[str, Any] | None:
     """Return the run's row of ``runs``, None before its first stage."""
-    if not run.lake.exists(RUNS):
-        return None
-    return run.read(RUNS).first()
+    return next(iter(run.read_rows(RUNS)), None)
 
 
-def open_run(run: Run) -> Row | None:
-    """Make the ``runs`` table where there is none yet, and return the run's row."""
-    run.lake.create(RUNS)
-    return read_run(run)
-
-
-def begin_run(run: Run, known: Row | None, *, input_fingerprint: str) -> None:
-    """Write the run as RUNNING, unless it is published: then it stays current until it is published again.
-
-    ``known`` is the row of ``open_run``.
+def begin_run(run: Run) -> dict[str, Any]:
+    """Return the run's row, written as RUNNING unless it is published: then it stays current until published again.
 
     Raises
     ------
     PublishError
-        If the run is published from other rows or another configuration.
+        If the run is published from another configuration.
     """
-    if known is None or known["status"] != PUBLISHED:
-        run.write((run.frame([_facts(run) | {"input_fingerprint": input_fingerprint}], RUNS), RUNS))
-        return
-    for what, found in (("input_fingerprint", input_fingerprint), ("config_hash", run.config.fingerprint())):
+    known = read_run(run)
+    if known is not None and known["status"] == PUBLISHED:
+        _check_same(run, known, config_hash=run.config.fingerprint())
+        return known
+    run.write_rows(([_facts(run)], RUNS))
+    return run.read_rows(RUNS)[0]
+
+
+def note(run: Run, **facts: Any) -> None:
+    """Add facts to the run's row.
+
+    Raises
+    ------
+    PublishError
+        If the run is published with other facts.
+    """
+    known = check_begun(run)
+    if known["status"] == PUBLISHED:
+        _check_same(run, known, **facts)
+    else:
+        run.write_rows(([known | facts], RUNS))
+
+
+def _check_same(run: Run, known: dict[str, Any], **facts: Any) -> None:
+    for what, found in facts.items():
         if known[what] != found:
             raise PublishError(
                 f"--run-id {run.run_id}",
-                expected=f"the {what.replace('_', ' ')} it was published with, {known[what][:12]}, or a new run id",
-                found=found[:12],
+                expected=f"the {what.replace('_', ' ')} it was published with, {str(known[what])[:12]}, or a new run id",
+                found=str(found)[:12],
             )
 
 
-def check_begun(run: Run) -> Row:
+def check_begun(run: Run) -> dict[str, Any]:
     """Return the run's row of ``runs``.
 
     Raises
@@ -117,29 +163,33 @@ def publish_run(run: Run, *, facts: dict[str, Any], tables: Sequence[Table], pub
     A crash before the commit leaves the former run current; one after it leaves ``current_*`` at the former run,
     whole, until the next publication.
     """
-    side_by_side(run.lake.spark, run.lake.check_protocol, tables)
+    spark, store = run.lake.spark, run.lake.store
+    side_by_side(spark, store.check_protocol, tables)
     known = check_begun(run)
-    found = side_by_side(run.lake.spark, run.lake.version, tables)
+    found = side_by_side(spark, store.version, tables)
     versions = {table.name: version for table, version in zip(tables, found, strict=True)}
-    last = run.lake.read(RUNS).agg(F.max("published_seq")).first()
-    row = _facts(run) | {
+    row = known | {
+        **{name: value for name, value in _facts(run).items() if value is not None},
         **facts,
         "started_at": known["started_at"] if known["status"] == RUNNING else run.started_at,
         "status": PUBLISHED,
-        "published_seq": ((last[0] if last else None) or 0) + 1,
+        "published_seq": max((one["published_seq"] or 0 for one in run.lake.read_rows(RUNS)), default=0) + 1,
         "table_versions": json.dumps(versions, sort_keys=True),
-        "input_fingerprint": known["input_fingerprint"],
         "model_path": run.model_path,
         "published_at": published_at,
     }
-    run.write((run.frame([row], RUNS), RUNS))
+    run.write_rows(([row], RUNS))
     copied = [table for table in tables if table.name in CURRENT]
-    side_by_side(run.lake.spark, lambda table: run.lake.replace_all(run.read(table), CURRENT[table.name]), copied)
-    side_by_side(run.lake.spark, run.lake.check_protocol, [RUNS, *(CURRENT[table.name] for table in copied)])
+
+    def refresh(table: Table) -> None:
+        run.lake.copy(table, CURRENT[table.name], run_id=run.run_id, rows=facts["customers"])
+
+    side_by_side(spark, refresh, copied)
+    side_by_side(spark, store.check_protocol, [RUNS, *(CURRENT[table.name] for table in copied)])
 
 
 def _facts(run: Run) -> dict[str, Any]:
-    empty = dict.fromkeys(field.name for field in RUNS.columns)
+    empty: dict[str, Any] = dict.fromkeys(field.name for field in RUNS.columns)
     return empty | {
         "run_id": run.run_id,
         "status": RUNNING,

@@ -1,19 +1,19 @@
 """Every K of the grid fitted, measured, and tried on resampled customers and permuted columns. Floor 3."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from pyspark.sql import DataFrame
 
 from segmentation.blocks import Points, work_on_points
 from segmentation.clustering.alternates import SAMPLE_ROWS, AlternateFit, fit_alternates, support_alternates
-from segmentation.clustering.fused import Settings, Solution, solve_grid
+from segmentation.clustering.fused import Settings, Solution, find_starts, solve_grid
 from segmentation.clustering.grid import Fit
 from segmentation.clustering.lloyd import descend
-from segmentation.clustering.mllib import fit_kmeans
+from segmentation.clustering.mllib import evaluate_fits, fit_kmeans
 from segmentation.clustering.refits import Refits, Support, draw_sample, support_grid, variance_shares
 from segmentation.config import Clustering
 from segmentation.errors import ModelError
@@ -23,8 +23,7 @@ from segmentation.preparation import Prepared
 from segmentation.stages.run import Run
 
 Solver = Literal["mllib", "fused"]
-# MLlib's grid of seven K and three seeds ends within a minute up to here; see scripts/benchmark/NOTES.md.
-MLLIB_CUSTOMERS = 100_000
+Result = TypeVar("Result")
 # The same for every configuration: other solver seeds must not be judged by other resamples.
 REFIT_SEED = 1
 
@@ -48,13 +47,11 @@ class Solved:
     alternates: dict[int, AlternateFit] = field(default_factory=dict)
 
 
-def choose_solver(clustering: Clustering, customers: int) -> Solver:
-    """Return the solver for so many customers."""
-    if clustering.algorithm != "kmeans":
+def choose_solver(clustering: Clustering) -> Solver:
+    """Return the solver: the fused one where it can and nobody asked for MLlib's."""
+    if clustering.algorithm != "kmeans" or clustering.solver == "mllib":
         return "mllib"
-    if clustering.solver == "auto":
-        return "fused" if customers > MLLIB_CUSTOMERS else "mllib"
-    return clustering.solver
+    return "fused"
 
 
 def choose_k_values(run: Run, customers: int) -> list[int]:
@@ -79,31 +76,26 @@ def solve(run: Run, prepared: DataFrame, preparation: Prepared, k_values: list[i
     columns = name_columns(preparation)
     if clustering.algorithm != "kmeans":
         return _solve_alternates(run, prepared, k_values, columns, customers)
-    solver = choose_solver(clustering, customers)
+    solver = choose_solver(clustering)
     refits = Refits(columns, REFIT_SEED, clustering.resamples, clustering.null_tables, clustering.max_iterations)
+    settings = Settings(
+        k_values=tuple(k_values),
+        seeds=tuple(clustering.seeds),
+        max_iterations=clustering.max_iterations,
+        min_gain=clustering.min_gain,
+        silhouette=clustering.silhouette,
+    )
+
+    def on_points(work: Callable[[Points], Result]) -> Result:
+        return work_on_points(prepared, work, customers=customers, dimensions=len(columns), seed=clustering.seeds[0])
+
     if solver == "fused":
-        settings = Settings(
-            k_values=tuple(k_values),
-            seeds=tuple(clustering.seeds),
-            max_iterations=clustering.max_iterations,
-            min_gain=clustering.min_gain,
-            silhouette=clustering.silhouette,
-        )
-        work = partial(solve_and_support, settings=settings, refits=refits)
-    else:
-        # Enough to know that K distinct points are there, and which of MLlib's solvers is safe.
-        distinct = prepared.select("features").distinct().limit(4 * max(k_values)).count()
-        fits = fit_kmeans(
-            prepared,
-            k_values=k_values,
-            seeds=clustering.seeds,
-            max_iterations=clustering.max_iterations,
-            tolerance=clustering.tolerance,
-            distinct_points=distinct,
-        )
-        work = partial(measure_and_support, fits=fits, refits=refits)
-    found = work_on_points(prepared, work, customers=customers, dimensions=len(columns), seed=clustering.seeds[0])
-    return Solved(solver, *found)
+        return Solved(solver, *on_points(partial(solve_and_support, settings=settings, refits=refits)))
+    starts = on_points(partial(find_starts, settings=settings))
+    fits = fit_kmeans(prepared, starts, max_iterations=clustering.max_iterations, tolerance=clustering.tolerance)
+    solutions, supports, shares = on_points(partial(measure_and_support, fits=fits, refits=refits))
+    judged = evaluate_fits(prepared, fits, {fit.k: found for fit, found in solutions})
+    return Solved(solver, [(fit, judged[fit.k]) for fit in fits], supports, shares)
 
 
 def name_columns(preparation: Prepared) -> tuple[str, ...]:

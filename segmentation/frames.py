@@ -1,0 +1,52 @@
+"""Tables as Spark frames: their schema, and the check that a frame has it. Floor 1."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from segmentation.tables import BOOLEAN, DATE, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, Table
+
+_TYPES: dict[str, T.DataType] = {
+    STRING: T.StringType(),
+    LONG: T.LongType(),
+    INT: T.IntegerType(),
+    DOUBLE: T.DoubleType(),
+    BOOLEAN: T.BooleanType(),
+    DATE: T.DateType(),
+    TIMESTAMP: T.TimestampType(),
+}
+
+
+def spark_schema(table: Table) -> T.StructType:
+    """Return ``table``'s columns with their comments."""
+    return T.StructType([T.StructField(one.name, spark_type(one.type), metadata=_metadata(one)) for one in table.columns])
+
+
+def spark_type(sql_type: str) -> T.DataType:
+    """Return the type that ``tables`` spells as SQL does."""
+    if sql_type.startswith("decimal("):
+        precision, scale = sql_type.removeprefix("decimal(").removesuffix(")").split(",")
+        return T.DecimalType(int(precision), int(scale))
+    return _TYPES[sql_type]
+
+
+def conform(frame: DataFrame, table: Table) -> DataFrame:
+    """Select ``table``'s columns in order and in type.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or has another type. ``DataFrame.to`` alone would fill it with nulls.
+    """
+    found = {field.name: field.dataType.simpleString() for field in frame.schema}
+    missing = [one.name for one in table.columns if one.name not in found]
+    if missing:
+        raise ValueError(f"{table.name}: columns {missing} are missing; found {sorted(found)}")
+    wrong = [f"{one.name} is {found[one.name]}, not {one.type}" for one in table.columns if found[one.name] != one.type]
+    if wrong:
+        raise ValueError(f"{table.name}: {'; '.join(wrong)}")
+    return frame.select(*(F.col(f"`{one.name}`").alias(one.name, metadata=_metadata(one)) for one in table.columns))
+
+
+def _metadata(one: Column) -> dict[str, str]:
+    return {"comment": one.comment}

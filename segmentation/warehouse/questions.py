@@ -1,0 +1,34 @@
+"""Questions about assignments that either writer answers in SQL, without a frame."""
+
+from typing import Any
+
+from segmentation.tables import ASSIGNMENTS
+from segmentation.warehouse.lake import Store
+from segmentation.warehouse.layout import by_run
+
+
+def count_members(store: Store, run_id: str) -> tuple[int, dict[int, int]]:
+    """Return how many different customers a run assigned, and the rows of each segment."""
+    own = f"FROM {{slice}} WHERE {by_run(run_id)}"
+    (ids,) = store.query(ASSIGNMENTS, f"SELECT count(DISTINCT customer_id) AS ids {own}")
+    sizes = store.query(ASSIGNMENTS, f"SELECT segment_id, count(*) AS customers {own} GROUP BY segment_id")
+    return ids["ids"], {row["segment_id"]: row["customers"] for row in sizes}
+
+
+def find_nearest(store: Store, run_id: str, *, per_segment: int) -> list[dict[str, Any]]:
+    """Return the customers nearest to each segment's centre, ``rank`` 1 first; ids break ties."""
+    nearest = "row_number() OVER (PARTITION BY segment_id ORDER BY distance, customer_id)"
+    ranked = f"SELECT segment_id, customer_id, distance, {nearest} AS place FROM {{slice}} WHERE {by_run(run_id)}"
+    rows = store.query(ASSIGNMENTS, f"SELECT * FROM ({ranked}) AS ranked WHERE place <= {per_segment}")
+    rows.sort(key=lambda row: (row["segment_id"], row["place"]))
+    return rows
+
+
+def count_moves(store: Store, run_id: str, before: str) -> list[dict[str, Any]]:
+    """Return customers by their segment in a run and in the one before; null where a run does not know them."""
+    one, other = (f"SELECT customer_id, segment_id FROM {{slice}} WHERE {by_run(run)}" for run in (run_id, before))
+    return store.query(
+        ASSIGNMENTS,
+        "SELECT a.segment_id AS segment_id, b.segment_id AS previous_segment_id, count(*) AS customers "
+        f"FROM ({one}) AS a FULL JOIN ({other}) AS b ON a.customer_id = b.customer_id GROUP BY a.segment_id, b.segment_id",
+    )

@@ -1,0 +1,166 @@
+"""Delta tables by Spark: tables of a catalog, places that only Spark's file systems reach, and frames of any size."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from delta.tables import DeltaTable
+from pyspark.sql import Column as SqlColumn
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from segmentation.errors import PublishError
+from segmentation.frames import conform, spark_schema
+from segmentation.tables import Column, Table
+from segmentation.warehouse.layout import PROPERTIES, PROTOCOL, by_run, check_protocol, find_new_columns, user_metadata
+
+
+@dataclass(frozen=True)
+class SparkStore:
+    """The tables under ``path``, or in the catalog schema ``catalog_schema``."""
+
+    spark: SparkSession
+    path: str | None
+    catalog_schema: str | None
+
+    def place(self, table: Table) -> str:
+        """Return where a table lies, as users name it."""
+        return f"{self.path}/{table.name}" if self.path else f"{self.catalog_schema}.{table.name}"
+
+    def exists(self, table: Table) -> bool:
+        """Say whether there is such a Delta table."""
+        if self.path:
+            return DeltaTable.isDeltaTable(self.spark, self.place(table))
+        return self.spark.catalog.tableExists(self.place(table))
+
+    def frame(self, table: Table, run_id: str | None = None) -> DataFrame:
+        """Return a table, or one run's slice of it.
+
+        Raises
+        ------
+        PublishError
+            If there is no such table.
+        """
+        if not self.exists(table):
+            raise PublishError(self.place(table), expected="a Delta table", found="none; run the earlier stages first")
+        place = self.place(table)
+        frame = self.spark.read.format("delta").load(place) if self.path else self.spark.table(place)
+        return frame if run_id is None else frame.where(by_run(run_id))
+
+    def read(self, table: Table, run_ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Return a table's rows, or those of some runs, with every column of ``table``; null where an older slice has none."""
+        frame = self.frame(table)
+        if run_ids is not None:
+            frame = frame.where(F.col("run_id").isin(list(run_ids)))
+        empty: dict[str, Any] = dict.fromkeys(field.name for field in table.columns)
+        return [empty | row for row in frame.toArrow().to_pylist()]
+
+    def replace(self, rows: pa.Table, table: Table, run_id: str | None) -> None:
+        """Replace the slice of ``run_id``, or without one the whole table, by rows of this process."""
+        frame = self.spark.createDataFrame(rows.to_pylist(), spark_schema(table))
+        self.replace_frame(frame.coalesce(1), table, run_id)
+
+    def replace_frame(self, frame: DataFrame, table: Table, run_id: str | None) -> None:
+        """Replace the slice of ``run_id``, or without one the whole table, in one commit; make the table where there is none."""
+        whole = conform(frame, table).select(*(_required(field) for field in table.columns))
+        if self.exists(table):
+            writer = self._widen(table, whole).write.format("delta").mode("overwrite")
+            if run_id is not None:
+                writer = writer.option("replaceWhere", by_run(run_id))
+            writer = writer.options(**user_metadata(run_id))
+            writer.save(self.place(table)) if self.path else writer.saveAsTable(self.place(table))
+            return
+        if self.path:
+            self._make_at_path(whole, table, run_id)
+            return
+        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.catalog_schema}")
+        creator = whole.writeTo(self._identifier(table)).using("delta").options(**user_metadata(run_id))
+        if run_id is not None:
+            creator = creator.partitionedBy("run_id")
+        for name, value in (PROTOCOL | PROPERTIES).items():
+            creator = creator.tableProperty(name, value)
+        creator.tableProperty("comment", table.comment).create()
+
+    def _make_at_path(self, frame: DataFrame, table: Table, run_id: str | None) -> None:
+        """Make a table by a plain save, which lets a frame be observed; its comment needs a commit of its own then."""
+        writer = frame.write.format("delta").mode("append").options(**PROTOCOL, **PROPERTIES, **user_metadata(run_id))
+        if run_id is not None:
+            writer = writer.partitionBy("run_id")
+        writer.save(self.place(table))
+        self.spark.sql(f"COMMENT ON TABLE {self._identifier(table)} IS '{_quoted(table.comment)}'")
+
+    def copy(self, table: Table, run_id: str, target: Table) -> None:
+        """Replace ``target`` as a whole by a run's slice of ``table``."""
+        self.replace_frame(self.frame(table, run_id), target, None)
+
+    def count(self, table: Table, run_id: str) -> int:
+        """Return the rows of a run's slice."""
+        return self.frame(table, run_id).count()
+
+    def query(self, table: Table, question: str) -> list[dict[str, Any]]:
+        """Return the answer to a question in SQL about ``{slice}``, the table."""
+        rows: list[dict[str, Any]] = self.spark.sql(question, slice=self.frame(table)).toArrow().to_pylist()
+        return rows
+
+    def version(self, table: Table) -> int:
+        """Return the newest Delta version of a table."""
+        return int(self._snapshot(table).version())
+
+    def check_protocol(self, table: Table) -> None:
+        """Refuse a table that ordinary readers cannot open."""
+        protocol = self._snapshot(table).protocol()
+        check_protocol(self.place(table), protocol.minReaderVersion(), protocol.minWriterVersion())
+
+    def _identifier(self, table: Table) -> str:
+        return f"delta.`{self.place(table)}`" if self.path else self.place(table)
+
+    def _snapshot(self, table: Table) -> Any:
+        """Return Delta's own snapshot of a table; DESCRIBE DETAIL and HISTORY cost a query each, a second in all."""
+        location = self.place(table)
+        if self.catalog_schema:
+            location = self.spark.sql(f"DESCRIBE DETAIL {location}").select("location").collect()[0]["location"]
+        jvm: Any = self.spark._jvm
+        log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, location)
+        return log.unsafeVolatileSnapshot()
+
+    def _widen(self, table: Table, frame: DataFrame) -> DataFrame:
+        """Bring a frame and a stored table that another configuration wrote to the same columns."""
+        stored = {field.name: field for field in self.frame(table).schema}
+        names = {name: field.dataType.simpleString() for name, field in stored.items()}
+        new = find_new_columns(table, names, self.place(table))
+        if new:
+            self.spark.sql(f"ALTER TABLE {self._identifier(table)} ADD COLUMNS ({', '.join(map(_column_sql, new))})")
+        own = {field.name for field in table.columns}
+        absent = {name: F.lit(None).cast(field.dataType) for name, field in stored.items() if name not in own}
+        order = [*stored, *(field.name for field in new)]
+        return frame.withColumns(absent).select(*(f"`{name}`" for name in order))
+
+
+def delta_version_of(spark: SparkSession, source_format: str, path: str) -> int | None:
+    """Return the newest version of a source that is a Delta table, None of any other."""
+    if source_format == "table":
+        provider = spark.sql("DESCRIBE TABLE EXTENDED IDENTIFIER(:name)", args={"name": path})
+        if provider.where("col_name = 'Provider' AND lower(data_type) = 'delta'").isEmpty():
+            return None
+        return int(DeltaTable.forName(spark, path).history(1).collect()[0]["version"])
+    if source_format != "delta":
+        return None
+    return int(DeltaTable.forPath(spark, path).history(1).collect()[0]["version"])
+
+
+def _required(one: Column) -> SqlColumn:
+    """Return the column; where it is required, a null ends the write."""
+    value = F.col(f"`{one.name}`")
+    if not one.required:
+        return value
+    refused = F.raise_error(F.lit(f"{one.name}: a value is required, found none")).cast(one.type)
+    return F.when(value.isNotNull(), value).otherwise(refused).alias(one.name, metadata={"comment": one.comment})
+
+
+def _column_sql(one: Column) -> str:
+    return f"`{one.name}` {one.type} COMMENT '{_quoted(one.comment)}'"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
