@@ -1,10 +1,13 @@
 """One SparkSession for the whole test run, made as the jobs make it; and where the real data lie."""
 
+import fcntl
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -17,11 +20,26 @@ from pyspark.sql import SparkSession
 from segmentation.config import load_config
 from segmentation.pipeline import STAGES, Request, execute
 from segmentation.progress import Progress
-from segmentation.session import open_session
+from segmentation.session import SHORT_BYTES, open_session
 from segmentation.stages.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("SEGMENTATION_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+# Most tests have a few rows, which are gone before a query is compiled.
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+
+
+@contextmanager
+def compiled(spark: SparkSession) -> Iterator[None]:
+    """Compile queries in the block, for tables of many rows."""
+    for name, value in COMPILED.items():
+        spark.conf.set(name, value)
+    yield
+    for name, value in INTERPRETED.items():
+        spark.conf.set(name, value)
 
 
 def run_all(spark: SparkSession, config: str, run_id: str = "r1", stages: tuple[str, ...] = tuple(STAGES), **options: Any) -> Run:
@@ -31,7 +49,11 @@ def run_all(spark: SparkSession, config: str, run_id: str = "r1", stages: tuple[
 
 @pytest.fixture(scope="session")
 def jvm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    session, _ = open_session(settings={"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("catalog"))})
+    settings = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("catalog")), **INTERPRETED}
+    # One at a time: the first start ever fetches the JARs, and two would fetch into one folder.
+    with open(Path(gettempdir(), "customer-segmentation-tests.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        session, _ = open_session(settings=settings, source_bytes=SHORT_BYTES)
     yield session
     session.stop()
 

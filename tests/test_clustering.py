@@ -1,5 +1,7 @@
 """MLlib's grid, order, model and assignments against oracles in numpy."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,14 +11,28 @@ from pyspark.ml.linalg import Vectors
 from pyspark.sql import DataFrame, SparkSession
 
 from segmentation.assignments import build_assignments
-from segmentation.blocks import work_on_points
-from segmentation.clustering.grid import count_partitions, lay_out
-from segmentation.clustering.mllib import fit_kmeans
+from segmentation.blocks import Points, work_on_points
+from segmentation.clustering.fused import Settings, find_starts, solve_grid
+from segmentation.clustering.grid import Fit, count_partitions, lay_out
+from segmentation.clustering.mllib import evaluate_fits, fit_kmeans
 from segmentation.clustering.models import build_model, canonical_order
 from segmentation.config import Clustering
 from segmentation.evaluation import Evaluation, measure_grid
 from segmentation.members import measure_members
-from segmentation.stages.solving import MLLIB_CUSTOMERS, choose_solver
+from segmentation.stages.solving import choose_solver
+
+
+def settings(*k_values: int) -> Settings:
+    return Settings(k_values=k_values, seeds=(1, 2), max_iterations=50, min_gain=0.0)
+
+
+def on_points(frame: DataFrame, work: Callable[[Points], Any]) -> Any:
+    return work_on_points(frame, work, customers=frame.count(), dimensions=len(frame.first()["features"]), seed=1)
+
+
+def fit(frame: DataFrame, k_values: tuple[int, ...]) -> list[Fit]:
+    starts = on_points(frame, partial(find_starts, settings=settings(*k_values)))
+    return fit_kmeans(frame, starts, max_iterations=50, tolerance=1e-4)
 
 
 def blobs(seed: int = 0, each: int = 60) -> np.ndarray:
@@ -70,7 +86,7 @@ def test_wssse_is_of_the_returned_centres_where_sparks_cost_is_stale(spark: Spar
 def test_the_grid_finds_planted_groups_and_costs_fall_with_k(spark: SparkSession) -> None:
     frame = points(spark, blobs())
 
-    fits = fit_kmeans(frame, k_values=[2, 3, 4], seeds=[1, 2, 3], max_iterations=50, tolerance=1e-4, distinct_points=16)
+    fits = fit(frame, k_values=(2, 3, 4))
     found = [evaluate(frame, fit.centers) for fit in fits]
 
     assert [fit.k for fit in fits] == [2, 3, 4]
@@ -81,10 +97,9 @@ def test_the_grid_finds_planted_groups_and_costs_fall_with_k(spark: SparkSession
 
 def test_row_order_changes_nothing(spark: SparkSession) -> None:
     data = np.random.default_rng(2).normal(size=(200, 3))
-    options: dict[str, Any] = {"k_values": [5], "seeds": [7], "max_iterations": 50, "tolerance": 1e-4, "distinct_points": 99}
 
-    one = fit_kmeans(points(spark, data), **options)[0]
-    other = fit_kmeans(points(spark, data, np.random.default_rng(9).permutation(200)), **options)[0]
+    one = fit(points(spark, data), k_values=(5,))[0]
+    other = fit(points(spark, data, np.random.default_rng(9).permutation(200)), k_values=(5,))[0]
 
     assert np.array_equal(one.centers, other.centers)
 
@@ -92,9 +107,22 @@ def test_row_order_changes_nothing(spark: SparkSession) -> None:
 def test_fewer_distinct_points_than_k_are_told_not_crashed_on(spark: SparkSession) -> None:
     frame = points(spark, np.array([[0.0, 0.0], [1.0, 1.0]] * 20))
 
-    (fit,) = fit_kmeans(frame, k_values=[5], seeds=[1], max_iterations=20, tolerance=1e-4, distinct_points=2)
+    (found,) = fit(frame, k_values=(5,))
 
-    assert evaluate(frame, fit.centers).effective_k == 2
+    assert evaluate(frame, found.centers).effective_k == 2
+
+
+def test_mllib_ends_where_the_fused_solver_does_and_spark_measures_the_same(spark: SparkSession) -> None:
+    frame = points(spark, blobs())
+
+    fits = fit(frame, k_values=(2, 3))
+    fused = on_points(frame, partial(solve_grid, settings=settings(2, 3)))
+    measured = on_points(frame, partial(measure_grid, centers={one.k: one.centers for one in fits}))
+    by_spark = evaluate_fits(frame, fits, measured)
+
+    for one, (other, _) in zip(fits, fused, strict=True):
+        np.testing.assert_allclose(one.centers, other.centers, atol=1e-9)
+        assert by_spark[one.k].silhouette == pytest.approx(measured[one.k].silhouette, abs=1e-9)
 
 
 def test_one_cluster_has_no_silhouette(spark: SparkSession) -> None:
@@ -150,10 +178,14 @@ def test_the_layout_depends_on_customers_alone() -> None:
     assert [count_partitions(customers) for customers in (1, 50_000, 50_001, 1_000_000)] == [1, 1, 2, 20]
 
 
-def test_auto_takes_fused_for_the_tables_that_mllib_is_slow_on() -> None:
-    def solvers(asked: str, *tables: int) -> list[str]:
-        return [choose_solver(Clustering.model_validate({"solver": asked}), customers) for customers in tables]
-
-    assert solvers("auto", 1, MLLIB_CUSTOMERS, MLLIB_CUSTOMERS + 1) == ["mllib", "mllib", "fused"]
-    assert solvers("mllib", MLLIB_CUSTOMERS + 1) == ["mllib"]
-    assert solvers("fused", 1) == ["fused"]
+@pytest.mark.parametrize(
+    ("asked", "solver"),
+    [
+        ({}, "fused"),
+        ({"solver": "fused"}, "fused"),
+        ({"solver": "mllib"}, "mllib"),
+        ({"algorithm": "gaussian_mixture"}, "mllib"),
+    ],
+)
+def test_the_fused_solver_is_taken_unless_mllib_is_asked_for(asked: dict[str, str], solver: str) -> None:
+    assert choose_solver(Clustering.model_validate(asked)) == solver

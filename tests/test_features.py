@@ -10,7 +10,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
 from segmentation.features import build_features, build_order_features, rank_categories, share_name
-from segmentation.tables import CUSTOMERS, DOUBLE, FEATURES, STRING, TRANSACTIONS, column
+from segmentation.frames import spark_schema
+from segmentation.tables import CUSTOMERS, DOUBLE, FEATURES, STRING, TRANSACTIONS, Column
 
 AS_OF = date(2020, 7, 1)
 
@@ -39,7 +40,7 @@ def to_spark(spark: SparkSession, lines: pd.DataFrame):  # type: ignore[no-untyp
          money(r.amount), money(r.discount), bool(r.is_return))
         for r in lines.itertuples()
     ]  # fmt: skip
-    return spark.createDataFrame(rows, TRANSACTIONS.schema)
+    return spark.createDataFrame(rows, spark_schema(TRANSACTIONS))
 
 
 def oracle(lines: pd.DataFrame) -> pd.DataFrame:
@@ -92,9 +93,13 @@ def test_nothing_on_or_after_the_day_is_seen(spark: SparkSession) -> None:
 
 def test_customers_without_orders_have_nothing_but_zeros_where_zero_is_true(spark: SparkSession) -> None:
     rows = [("r", "1", "1", datetime(2020, 6, 30, 12), None, None, Decimal(2), None, Decimal(5), Decimal(0), False)]
-    attributes = (column("age", DOUBLE, "years"), column("town", STRING, "town"))
-    customers = spark.createDataFrame([("r", "1", 30.0, "A"), ("r", "2", 40.0, None)], CUSTOMERS.widened(attributes).schema)
-    orders = build_order_features(spark.createDataFrame(rows, TRANSACTIONS.schema), as_of=AS_OF, max_quantity=None, categories=[])
+    attributes = (Column("age", DOUBLE, "years"), Column("town", STRING, "town"))
+    customers = spark.createDataFrame(
+        [("r", "1", 30.0, "A"), ("r", "2", 40.0, None)], spark_schema(CUSTOMERS.widened(attributes))
+    )
+    orders = build_order_features(
+        spark.createDataFrame(rows, spark_schema(TRANSACTIONS)), as_of=AS_OF, max_quantity=None, categories=[]
+    )
 
     features = build_features(orders, customers, FEATURES.widened(attributes), run_id="r", as_of=AS_OF)
 

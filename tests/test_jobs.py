@@ -10,6 +10,9 @@ from pathlib import Path
 import deltalake
 import pytest
 from conftest import ROOT
+from pyspark.sql import SparkSession
+
+from segmentation.cli import main
 
 Runner = Callable[..., subprocess.CompletedProcess[str]]
 LINES = 60_000
@@ -126,31 +129,36 @@ print("EQUAL", len(found))
         (["--kk"], 2, "command line: expected"),
     ],
 )
-def test_a_wrong_command_is_one_line_and_no_session(
-    run_command: Runner, tmp_path: Path, arguments: list[str], code: int, message: str
-) -> None:
-    done = run_command("segmentation", "run", *arguments, cwd=tmp_path)
+def test_a_wrong_command_is_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, message: str) -> None:
+    assert main(["run", *arguments]) == code
 
-    assert done.returncode == code
-    assert message in done.stderr
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
+
+
+def test_a_wrong_command_starts_no_session(run_command: Runner, tmp_path: Path) -> None:
+    done = run_command("segmentation", "run", "--config", "nowhere.yaml", cwd=tmp_path, JAVA_HOME=str(tmp_path))
+
+    assert done.returncode == 2
+    assert "--config: expected a readable YAML file, found nowhere.yaml" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_faults_of_the_data_have_their_own_codes(run_command: Runner, tmp_path: Path) -> None:
+def test_faults_of_the_data_have_their_own_codes(jvm: SparkSession, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "few.csv").write_text(
         "InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID\n"
         + "".join(f"{n},A,1,2011-01-0{n} 10:00:00,{n}.5,{n}\n" for n in range(1, 4))
     )
     common = ["--config", CONFIG, "--as-of", "2011-12-10", "--warehouse", str(tmp_path / "w")]
 
-    missing = run_command("segmentation", "run", *common, "--input", "transactions=none.csv", cwd=tmp_path)
-    few = run_command("segmentation", "run", *common, "--input", "transactions=few.csv", cwd=tmp_path)
+    codes = [main(["run", *common, "--input", f"transactions={tmp_path}/{name}.csv"]) for name in ("none", "few")]
 
-    assert missing.returncode == 5
-    assert "sources.transactions (none.csv): expected a readable source, found no such file" in missing.stderr
-    assert few.returncode == 6
-    assert "clustering.k_max: expected at most 3, the number of customers, found 8" in few.stderr
-    assert "Traceback" not in missing.stderr + few.stderr
+    told = capsys.readouterr().err
+    assert codes == [5, 6]
+    assert f"sources.transactions ({tmp_path}/none.csv): expected a readable source, found no such file" in told
+    assert "clustering.k_max: expected at most 3, the number of customers, found 8" in told
+    assert "Traceback" not in told
 
 
 def test_missing_java_is_one_line(run_command: Runner, tmp_path: Path) -> None:

@@ -10,14 +10,16 @@ from typing import Any
 
 import deltalake
 import pytest
-from conftest import ROOT
+from conftest import ROOT, compiled
 from pyspark.sql import SparkSession
 from test_report import check_shown
 
 from segmentation.config import load_config
-from segmentation.pipeline import STAGES, Request, execute, redraw
+from segmentation.pipeline import STAGES, Request, execute
 from segmentation.progress import Progress
 from segmentation.report.marks import KEYS
+from segmentation.stages.reporting import find_published, save_report
+from segmentation.warehouse.lake import open_lake
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -76,7 +78,8 @@ def reports(
         config = load_config(str(ROOT / f"conf/{name}.yaml"), **options)
         # Fewer K and starts than the configuration's: the report is tested here, not the choice.
         fewer = config.model_copy(update={"clustering": config.clustering.model_copy(update={"k_max": 4, "seeds": [1]})})
-        execute(jvm, Request(fewer, "one", tuple(STAGES), draws=True), Progress())
+        with compiled(jvm):
+            execute(jvm, Request(fewer, "one", tuple(STAGES), draws=True), Progress())
         found[name] = warehouse, warehouse / "reports/one/report.html"
     return found
 
@@ -97,7 +100,8 @@ clustering: {{k_min: 2, k_max: 4, seeds: [1]}}
         lines = [f"{n},{n % 3 * 100 + n % 7}\n" for n in range(first, first + 90)]
         (folder / "c.csv").write_text("id,spend\n" + "".join(lines))
         execute(jvm, Request(load_config(str(config), k=k), run_id, tuple(STAGES)), Progress())
-    return folder / "w", Path(redraw(jvm, load_config(str(config)), None))
+    lake = open_lake(load_config(str(config)).warehouse, None)
+    return folder / "w", Path(save_report(find_published(lake, None)))
 
 
 @pytest.fixture(scope="module")

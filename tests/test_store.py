@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from segmentation.errors import PublishError
-from segmentation.store import write_file
+from segmentation.warehouse.files import write_file
 
 
 @pytest.mark.parametrize("scheme", ["", "file:"])

@@ -7,7 +7,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
 from segmentation import tables
-from segmentation.tables import SEGMENTS, Table, conform
+from segmentation.frames import conform, spark_schema, spark_type
+from segmentation.tables import SEGMENTS, Table
 
 ALL = [value for value in vars(tables).values() if isinstance(value, Table)] + list(tables.CURRENT.values())
 
@@ -17,15 +18,15 @@ def test_columns_are_scalar_commented_and_plainly_named(table: Table) -> None:
     scalars = (T.StringType, T.NumericType, T.BooleanType, T.DateType, T.TimestampType)
 
     for field in table.columns:
-        assert isinstance(field.dataType, scalars), field
-        assert field.metadata.get("comment"), field
+        assert isinstance(spark_type(field.type), scalars), field
+        assert field.comment, field
         assert re.fullmatch(r"[a-z][a-z0-9_]{0,62}", field.name), field
     assert set(table.key) <= {field.name for field in table.columns}
 
 
 def test_conform_refuses_a_missing_column_instead_of_filling_it(spark: SparkSession) -> None:
     with pytest.raises(ValueError, match="revenue_share"):
-        conform(spark.createDataFrame([], T.StructType(list(SEGMENTS.columns[:-2]))), SEGMENTS)
+        conform(spark.createDataFrame([], T.StructType(spark_schema(SEGMENTS).fields[:-2])), SEGMENTS)
 
 
 def test_conform_refuses_another_type(spark: SparkSession) -> None:

@@ -7,7 +7,13 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from segmentation.transactions import build_transactions, complete_transactions, judge_purchasers, judge_transactions
+from segmentation.transactions import (
+    build_transactions,
+    complete_transactions,
+    find_non_buyers,
+    judge_purchasers,
+    judge_transactions,
+)
 
 POLICIES: dict[str, Any] = {
     "as_of": date(2020, 2, 1),
@@ -30,6 +36,7 @@ def raw_lines(spark: SparkSession, rows: list[tuple[Any, ...]]) -> Any:
         F.col("quantity").cast("decimal(18,6)").alias("quantity"),
         F.col("unit_price").cast("decimal(18,6)").alias("unit_price"),
         F.lit("").alias("reasons"),
+        F.lit(True).alias("is_kept"),
         raw.alias("raw"),
         F.xxhash64(raw).alias("row_hash"),
         F.lit("f").alias("source_file"),
@@ -80,7 +87,8 @@ def test_returns_of_a_customer_who_bought_nothing_are_set_aside(spark: SparkSess
     ]
     complete = complete_transactions(raw_lines(spark, lines), return_order_pattern=None)
 
-    judged = judge_purchasers(judge_transactions(complete, **{**POLICIES, "returns": "net"})).orderBy("order_id").collect()
+    lines = judge_transactions(complete, **{**POLICIES, "returns": "net"})
+    judged = judge_purchasers(lines, find_non_buyers(lines)).orderBy("order_id").collect()
 
     assert [row["reasons"] for row in judged] == ["", "", "customer_without_purchase"]
 
