@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from segmentation.tables import BOOLEAN, DATE, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, Table
+from segmentation.tables import BOOLEAN, DATE, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, Table, decimal_digits
 
 _TYPES: dict[str, T.DataType] = {
     STRING: T.StringType(),
@@ -24,10 +24,8 @@ def spark_schema(table: Table) -> T.StructType:
 
 def spark_type(sql_type: str) -> T.DataType:
     """Return the type that ``tables`` spells as SQL does."""
-    if sql_type.startswith("decimal("):
-        precision, scale = sql_type.removeprefix("decimal(").removesuffix(")").split(",")
-        return T.DecimalType(int(precision), int(scale))
-    return _TYPES[sql_type]
+    digits = decimal_digits(sql_type)
+    return T.DecimalType(*digits) if digits else _TYPES[sql_type]
 
 
 def conform(frame: DataFrame, table: Table) -> DataFrame:

@@ -12,6 +12,14 @@ STRING, LONG, INT, DOUBLE = "string", "bigint", "int", "double"
 BOOLEAN, DATE, TIMESTAMP = "boolean", "date", "timestamp"
 
 
+def decimal_digits(sql_type: str) -> tuple[int, int] | None:
+    """Return the precision and scale of a decimal type, None of another."""
+    if not sql_type.startswith("decimal("):
+        return None
+    precision, scale = sql_type.removeprefix("decimal(").removesuffix(")").split(",")
+    return int(precision), int(scale)
+
+
 @dataclass(frozen=True)
 class Column:
     """A column: its SQL type, what it means, and whether it may never be null."""

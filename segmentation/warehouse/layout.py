@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from segmentation.errors import PublishError
-from segmentation.tables import BOOLEAN, DATE, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, Table
+from segmentation.tables import BOOLEAN, DATE, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, Table, decimal_digits
 
 # What every Delta reader in use can open; clusters may set other defaults, so they are spelled out.
 PROTOCOL = {"delta.minReaderVersion": "1", "delta.minWriterVersion": "2"}
@@ -54,10 +54,8 @@ def user_metadata(run_id: str | None) -> dict[str, str]:
 
 def arrow_type(sql_type: str) -> pa.DataType:
     """Return the Arrow type of a column of ``tables``."""
-    if sql_type.startswith("decimal("):
-        precision, scale = sql_type.removeprefix("decimal(").removesuffix(")").split(",")
-        return pa.decimal128(int(precision), int(scale))
-    return _ARROW[sql_type]
+    digits = decimal_digits(sql_type)
+    return pa.decimal128(*digits) if digits else _ARROW[sql_type]
 
 
 def arrow_schema(table: Table) -> pa.Schema:
