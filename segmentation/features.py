@@ -60,13 +60,13 @@ def build_order_features(
             for number, category in enumerate(categories)
         ),
     )
+    spends = [f"spend_{number}" for number in range(len(categories))]
     customers = orders.groupBy("customer_id").agg(
         F.min("first_day").alias("first_day"),
         F.max("last_day").alias("last_day"),
         F.count("first_day").alias("frequency_orders"),
         *(F.sum(name).alias(name) for name in ("lines", "return_lines")),
-        *(total(name) for name in ("amount", "paid", "discount", "items")),
-        *(total(f"spend_{number}") for number in range(len(categories))),
+        *(total(F.col(name)).alias(name) for name in ("amount", "paid", "discount", "items", *spends)),
     )
     return customers.select("customer_id", *_order_columns(as_of), *_share_columns(categories))
 

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
@@ -35,12 +37,9 @@ class Scale:
 
     def number(self, value: Column) -> Column:
         """Return the bin of a value, 0 first; null of null."""
-        place = F.aggregate(
-            F.array(*(F.lit(self.edge(place)) for place in range(1, self.bins))) if self.bins > 1 else F.array(F.lit(math.inf)),
-            F.lit(0),
-            lambda total, edge: total + (value >= edge).cast("int"),
-        )
-        return F.when(value.isNotNull(), place)
+        # No function on arrays: a sum of comparisons is compiled.
+        places = ((value >= self.edge(place)).cast("int") for place in range(1, self.bins))
+        return F.when(value.isNotNull(), reduce(add, places, F.lit(0)))
 
     def _shape(self, value: float) -> float:
         return math.copysign(math.log1p(abs(value)), value) if self.log else value

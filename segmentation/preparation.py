@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pyspark.ml import Pipeline, PipelineModel, Transformer
 from pyspark.ml.base import Estimator
 from pyspark.ml.feature import (
@@ -32,6 +33,8 @@ from segmentation.errors import ModelError
 
 MISSING_LEVEL = "(missing)"
 MAX_LEVELS = 100
+# Beyond so many customers medians come from a sketch with this rank error.
+_EXACT_CUSTOMERS, _MEDIAN_ERROR = 1_000_000, 1e-4
 Scaler = Literal["standard", "robust", "minmax"]
 
 
@@ -157,25 +160,18 @@ def fit_preparation(features: DataFrame, plan: Plan) -> Prepared:
     At scoring time a missing number takes the training median (and its flag, where training saw missing values), a
     missing category is a level of its own if training saw one, and an unseen level is none of the known ones.
     """
-    pipeline = Pipeline(stages=_stages(plan))
-    model = pipeline.fit(features)
+    model = Pipeline(stages=_stages(features, plan)).fit(features)
     coordinates = _coordinates(plan, model)
     return _weigh(features, plan, Prepared(model, coordinates, plan.pca_components))
 
 
-def _stages(plan: Plan) -> list[Estimator[Any] | Transformer]:
+def _stages(features: DataFrame, plan: Plan) -> list[Estimator[Any] | Transformer]:
     stages: list[Estimator[Any] | Transformer] = [SQLTransformer(statement=_select(_casts(plan)))]
     vectors = []
     if plan.numbers:
         names = [one.name for one in plan.numbers]
         stages += [
-            # Exact medians: a sketch merged in another order may give another value.
-            Imputer(
-                inputCols=[f"{name}__number" for name in names],
-                outputCols=[f"{name}__imputed" for name in names],
-                strategy="median",
-                relativeError=0.0 if plan.customers <= 1_000_000 else 1e-4,
-            ),
+            _imputer(features, plan),
             SQLTransformer(statement=_select({f"{one.name}__shaped": _shape_sql(one, plan) for one in plan.numbers})),
             VectorAssembler(inputCols=[f"{name}__shaped" for name in names], outputCol="numbers__vector"),
             _scaler(plan.scaler),
@@ -200,6 +196,31 @@ def _stages(plan: Plan) -> list[Estimator[Any] | Transformer]:
         vectors += [f"{name}__onehot" for name in names]
     vectors += [f"{name}__missing" for name in sorted(plan.flagged)]
     return [*stages, VectorAssembler(inputCols=vectors, outputCol="assembled__vector")]
+
+
+def _imputer(features: DataFrame, plan: Plan) -> Transformer:
+    """Return Spark's own imputer with the medians: exact ones, of two in the middle the lower, up to a million customers.
+
+    Its exact search keeps sorted samples of every column; numpy finds them at a tenth of that, and the imputer is fitted
+    on a single row of them.
+    """
+    names = [one.name for one in plan.numbers]
+    imputer = Imputer(
+        inputCols=[f"{name}__number" for name in names],
+        outputCols=[f"{name}__imputed" for name in names],
+        strategy="median",
+        relativeError=_MEDIAN_ERROR,
+    )
+    numbers = features.select(*(F.expr(_number_sql(one)).alias(f"{one.name}__number") for one in plan.numbers))
+    if plan.customers > _EXACT_CUSTOMERS:
+        return imputer.fit(numbers)
+    medians = [_lower_median(column.drop_null().to_numpy()) for column in numbers.toArrow().columns]
+    return imputer.fit(features.sparkSession.createDataFrame([tuple(medians)], numbers.schema))
+
+
+def _lower_median(values: npt.NDArray[np.float64]) -> float:
+    middle = (len(values) - 1) // 2
+    return float(np.partition(values, middle)[middle])
 
 
 def _weigh(features: DataFrame, plan: Plan, prepared: Prepared) -> Prepared:

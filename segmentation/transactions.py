@@ -29,16 +29,16 @@ def complete_transactions(raw: DataFrame, *, return_order_pattern: str | None) -
     )
     if "amount" in given:
         amount = F.col("amount")
-        magnitude = F.abs(quantity) if "quantity" in given else F.lit(1).cast(QUANTITY)
         # A quotient of decimals has 38 digits and costs more than the rest of the line.
-        derived = round_money(F.try_divide(F.abs(amount).cast("double"), magnitude.cast("double")))
+        magnitude = F.abs(quantity.cast("double")) if "quantity" in given else F.lit(1.0)
+        derived = round_money(F.try_divide(F.abs(amount.cast("double")), magnitude))
         price = F.col("unit_price") if "unit_price" in given else derived
         has_negative_amount = amount < 0
     else:
         price = F.col("unit_price")
         types = {field.name: field.dataType for field in raw.schema}
         is_binary = any(isinstance(types.get(name), T.DoubleType) for name in ("quantity", "unit_price"))
-        amount = round_money(quantity * price) if is_binary else (quantity * price).try_cast(MONEY)
+        amount = round_money(quantity * price) if is_binary else F.try_multiply(quantity, price).try_cast(MONEY)
         has_negative_amount = F.lit(False)
     is_return = (quantity < 0) | has_negative_amount
     if return_order_pattern is not None:

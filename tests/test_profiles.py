@@ -28,7 +28,7 @@ def test_statistics_equal_the_oracle(spark: SparkSession) -> None:
     frame = members()
     rows = spark.createDataFrame(frame.replace({np.nan: None}), "segment_id int, spend double, age double, plan string")
 
-    summary = summarise_numbers(rows, numbers=["spend", "age"], revenue="spend", customers=200).collect()
+    summary = summarise_numbers(rows, numbers=["spend", "age"], revenue="spend", customers=200)
     levels = summarise_levels(rows, categories=["plan"], missing="(missing)").collect()
     found = {(s.segment_id, s.feature, s.statistic): s.value for s in build_profiles(summary, levels, numbers=["spend", "age"])}
 
@@ -63,7 +63,7 @@ def test_quantiles_and_flags_are_read_by_feature(spark: SparkSession) -> None:
     rows = spark.createDataFrame(frame.assign(empty=None), "segment_id int, flag double, count double, empty double")
     numbers = ["flag", "count", "empty"]
 
-    summary = summarise_numbers(rows, numbers=numbers, revenue=None, customers=5).collect()
+    summary = summarise_numbers(rows, numbers=numbers, revenue=None, customers=5)
     everyone = next(row for row in summary if row["segment_id"] is None)
 
     assert read_flags(everyone, numbers=numbers) == {"flag"}

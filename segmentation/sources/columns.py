@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import reduce
+from operator import or_
 from typing import Literal
 
 from pyspark.sql import Column
@@ -9,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from segmentation.errors import SourceError
-from segmentation.money import round_money
+from segmentation.money import MONEY_BOUND, round_money
 from segmentation.tables import MONEY
 
 Kind = Literal["text", "money", "number", "instant", "level"]
@@ -17,6 +18,7 @@ Kind = Literal["text", "money", "number", "instant", "level"]
 # Blanks that a plain TRIM keeps: tabs, no-break, zero-width and byte-order marks reach ids through spreadsheets.
 _BLANKS = " \t\r\n\u00a0\u200b\ufeff"
 _PLAIN_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_WHOLE_BOUND = int(MONEY_BOUND) - 1
 _BINARY = (T.DoubleType, T.FloatType)
 _ACCEPTED: dict[Kind, tuple[str, type | tuple[type, ...]]] = {
     "text": ("text", T.AtomicType),
@@ -72,8 +74,10 @@ def tidy(source: str, data_type: T.DataType, *, kind: Kind, remove: str | None) 
 
 def _trim(value: Column) -> Column:
     """Return text without blanks at its edges; text that has none there is not copied."""
-    edges = [has for blank in _BLANKS for has in (value.startswith(blank), value.endswith(blank))]
-    return F.when(reduce(lambda one, other: one | other, edges), F.btrim(value, F.lit(_BLANKS))).otherwise(value)
+    # Blanks sort before every letter of ASCII or after all of them.
+    may_lead = (value < "!") | (value >= "\u00a0")
+    may_trail = reduce(or_, (value.endswith(blank) for blank in _BLANKS))
+    return F.when(may_lead | may_trail, F.btrim(value, F.lit(_BLANKS))).otherwise(value)
 
 
 def parse(column: SourceColumn, tidied: str, data_type: T.DataType, *, decimal_comma: bool, time_zone: str) -> Column:
@@ -89,11 +93,20 @@ def parse(column: SourceColumn, tidied: str, data_type: T.DataType, *, decimal_c
     if is_text and decimal_comma:
         value = F.translate(F.translate(value, ".", ""), ",", ".")
     if column.kind == "money":
-        return round_money(value.cast("double")) if isinstance(data_type, _BINARY) else value.try_cast(MONEY)
+        return _money(value, data_type)
     if is_text:  # the pattern keeps out the words NaN and Infinity, which a cast accepts
         value = F.when(value.rlike(_PLAIN_NUMBER), value)
     number = value.cast("int").cast("double") if isinstance(data_type, T.BooleanType) else value.try_cast("double")
     return F.when(F.abs(number) < F.lit(float("inf")), number)
+
+
+def _money(value: Column, data_type: T.DataType) -> Column:
+    """Return an amount in the cheapest type that holds it exactly: decimals cost several times what numbers do."""
+    if isinstance(data_type, _BINARY):
+        return round_money(value.cast("double"))
+    if isinstance(data_type, T.IntegralType):
+        return F.when(value.between(-_WHOLE_BOUND, _WHOLE_BOUND), value.cast("bigint"))
+    return value.try_cast(MONEY)
 
 
 def _instant(value: Column, is_text: bool, pattern: str | None, time_zone: str) -> Column:

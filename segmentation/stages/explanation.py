@@ -29,6 +29,7 @@ from segmentation.profiles import (
     SHARES,
     SegmentSize,
     Statistic,
+    Summarised,
     read_flags,
     read_quantiles,
 )
@@ -47,13 +48,13 @@ ORDER_DIMENSIONS = (*(one.feature for one in DIMENSIONS), PACE)
 class Summary:
     """The collected aggregates: a row per segment and one for the population, and customers per category level."""
 
-    rows: Sequence[Row]
+    rows: Sequence[Summarised]
     levels: Sequence[Row]
     numbers: tuple[str, ...]
     sizes: tuple[SegmentSize, ...]
 
     @property
-    def population(self) -> Row:
+    def population(self) -> Summarised:
         return next(row for row in self.rows if row["segment_id"] is None)
 
     def quantiles(self) -> dict[str, tuple[float, ...]]:

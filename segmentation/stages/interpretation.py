@@ -122,7 +122,7 @@ def _summarise(run: Run, members: DataFrame, numbers: list[str], categories: lis
     revenue = run.config.revenue_feature
     # Profiles show the features that are switched on; those come first.
     asked = [*numbers, *extra, *([revenue] if revenue and revenue not in (*numbers, *extra) else [])]
-    rows = summarise_numbers(members, numbers=asked, revenue=revenue, customers=customers).collect()
+    rows = summarise_numbers(members, numbers=asked, revenue=revenue, customers=customers)
     levels = summarise_levels(members, categories=categories, missing=MISSING_LEVEL).collect() if categories else []
     return Summary(rows, levels, tuple(asked), tuple(read_sizes(rows)))
 
