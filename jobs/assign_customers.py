@@ -1,4 +1,4 @@
-"""Features and the model to assignments. Floor 4; see ``segmentation assign-customers --help``."""
+"""Features and the model to assignments. See ``segmentation assign-customers --help``."""
 
 import sys
 

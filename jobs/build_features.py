@@ -1,4 +1,4 @@
-"""Transactions and customers to features. Floor 4; see ``segmentation build-features --help``."""
+"""Transactions and customers to features. See ``segmentation build-features --help``."""
 
 import sys
 

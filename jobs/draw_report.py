@@ -1,4 +1,4 @@
-"""Published tables to the report of a run. Floor 4; see ``segmentation report --help``."""
+"""Published tables to the report of a run. See ``segmentation report --help``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Features to grid, centroids and the model. Floor 4; see ``segmentation fit-grid --help``."""
+"""Features to grid, centroids and the model. See ``segmentation fit-grid --help``."""
 
 import sys
 

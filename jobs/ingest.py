@@ -1,4 +1,4 @@
-"""Sources to transactions, customers, quarantine and row_counts. Floor 4; see ``segmentation ingest --help``."""
+"""Sources to transactions, customers, quarantine and row_counts. See ``segmentation ingest --help``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Features and assignments to profiles and segments; publishes the run. Floor 4; see ``segmentation profile-segments --help``."""
+"""Features and assignments to profiles and segments; publishes the run. See ``segmentation profile-segments --help``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Run every stage in one SparkSession and publish the run. Floor 4; see ``segmentation run --help``."""
+"""Run every stage in one SparkSession and publish the run. See ``segmentation run --help``."""
 
 import sys
 

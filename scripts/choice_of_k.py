@@ -18,22 +18,23 @@ from pyspark.sql import SparkSession
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from segmentation.blocks import ArrayPoints, Block
+from segmentation.clustering.fits import lay_out
 from segmentation.clustering.fused import Settings
-from segmentation.clustering.grid import lay_out
+from segmentation.clustering.points import ArrayPoints, Block
+from segmentation.clustering.preparation import fit_preparation, plan_preparation
 from segmentation.clustering.refits import Refits, nearest
-from segmentation.config import Clustering, load_config
-from segmentation.preparation import fit_preparation, plan_preparation
-from segmentation.selection import Candidate, Choice
-from segmentation.session import open_session
-from segmentation.stages.clustering import choose_ingredients
-from segmentation.stages.evidence import weigh
-from segmentation.stages.reporting import find_published
-from segmentation.stages.run import Run
-from segmentation.stages.solving import Solved, choose_k_values, name_columns, solve, solve_and_support
+from segmentation.config.load import load_config
+from segmentation.config.schema import Clustering
+from segmentation.grid.choice import Candidate, Choice
+from segmentation.grid.evidence import weigh
+from segmentation.grid.solve import Solved, choose_k_values, name_columns, solve, solve_and_support
+from segmentation.grid.stage import choose_ingredients
+from segmentation.report.stage import find_published
+from segmentation.run import Run
 from segmentation.synthetic import generate_mixture, generate_skewed
 from segmentation.tables import FEATURES
 from segmentation.warehouse.lake import open_lake
+from segmentation.warehouse.session import open_session
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "choice_of_k.md"
 K_VALUES = tuple(range(2, 11))

@@ -1,4 +1,4 @@
-"""``segmentation run`` and a command per stage; the jobs call the same ``main``. Floor 4."""
+"""``segmentation run`` and a command per stage; the jobs call the same ``main``."""
 
 import argparse
 import sys
@@ -11,17 +11,19 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from segmentation import __version__
-from segmentation.config import SOURCE_NAMES, load_config
+from segmentation.config.load import load_config
+from segmentation.config.schema import SOURCE_NAMES
 from segmentation.errors import ConfigError, PublishError, SegmentationError
+from segmentation.report.stage import find_published, read_told, report_place, save_report
 from segmentation.report.terminal import tabulate, write_csv
-from segmentation.stages import STAGE_NAMES
-from segmentation.stages.reporting import find_published, read_told, report_place, save_report
 from segmentation.tables import CURRENT, SEGMENTS
 from segmentation.warehouse.lake import Lake, needs_session, open_lake
 
 if TYPE_CHECKING:
-    from segmentation.stages.run import Run
+    from segmentation.run import Run
 
+# The stages of ``pipeline``, which imports Spark and is imported only to run one.
+STAGE_NAMES = ("ingest", "build_features", "fit_grid", "assign_customers", "profile_segments")
 _COMMANDS = {"run": STAGE_NAMES, **{name.replace("_", "-"): (name,) for name in STAGE_NAMES}}
 
 _VIEWS = {"report": "draw the report of a published run", "show": "show the segments of a published run in the terminal"}
@@ -115,10 +117,10 @@ def _run(options: argparse.Namespace) -> None:
         k=options.k,
     )
     # Spark ML takes seconds to import, which neither a wrong command nor one that only reads need spend.
+    from segmentation.ingest.files import measure_sources
     from segmentation.pipeline import execute, make_request
     from segmentation.progress import Progress
-    from segmentation.session import open_session
-    from segmentation.sources import measure_sources
+    from segmentation.warehouse.session import open_session
 
     request = make_request(config, options.run_id, _COMMANDS[options.command], draws=options.command == "run")
     progress = Progress()
@@ -141,7 +143,7 @@ def _view(options: argparse.Namespace) -> None:
     if not needs_session(config.warehouse):
         _draw_or_tell(options, open_lake(config.warehouse, None))
         return
-    from segmentation.session import open_session
+    from segmentation.warehouse.session import open_session
 
     spark, is_own = open_session(verbose=options.verbose)
     try:

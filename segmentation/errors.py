@@ -1,4 +1,4 @@
-"""What can go wrong through no fault of the program, each with its exit code. Floor 0."""
+"""What can go wrong through no fault of the program, each with its exit code."""
 
 from functools import partial
 from typing import Any

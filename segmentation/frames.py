@@ -1,4 +1,4 @@
-"""Tables as Spark frames: their schema, and the check that a frame has it. Floor 1."""
+"""Tables as Spark frames: their schema, and the check that a frame has it."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

@@ -1,4 +1,4 @@
-"""Money without the cost of decimals: exact where they are, and decimal where it is stored. Floor 1."""
+"""Money without the cost of decimals: exact where they are, and decimal where it is stored."""
 
 from decimal import Decimal
 

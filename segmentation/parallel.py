@@ -1,4 +1,4 @@
-"""Spark jobs side by side, and numpy in a thread a core. Floor 1."""
+"""Spark jobs side by side, and numpy in a thread a core."""
 
 import os
 from collections.abc import Callable, Sequence

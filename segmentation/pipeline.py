@@ -1,4 +1,4 @@
-"""The stages in order; each reads its tables and writes its tables. Floor 3."""
+"""The stages in order; each reads its tables and writes its tables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,21 +6,24 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
-from segmentation.config import Config
+from segmentation.config.schema import Config
 from segmentation.errors import PublishError
+from segmentation.grid.stage import assign_customers, fit_grid
+from segmentation.ingest.stage import build_features, ingest
 from segmentation.progress import Progress
-from segmentation.stages import clustering, ingestion, interpretation, reporting
-from segmentation.stages.run import Run
+from segmentation.report.stage import find_published, save_report
+from segmentation.run import Run
+from segmentation.segments.stage import profile_segments
 from segmentation.warehouse.lake import open_lake
 from segmentation.warehouse.layout import RUN_ID_PATTERN
 
 Stage = Callable[[Run], str]
 STAGES: dict[str, Stage] = {
-    "ingest": ingestion.ingest,
-    "build_features": ingestion.build_features,
-    "fit_grid": clustering.fit_grid,
-    "assign_customers": clustering.assign_customers,
-    "profile_segments": interpretation.profile_segments,
+    "ingest": ingest,
+    "build_features": build_features,
+    "fit_grid": fit_grid,
+    "assign_customers": assign_customers,
+    "profile_segments": profile_segments,
 }
 
 
@@ -53,7 +56,7 @@ def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
             run.hands.frames.clear()
         if request.draws:
             with progress.stage("draw_report", spark.sparkContext) as told:
-                told.append(reporting.save_report(reporting.find_published(run.lake, run.run_id)))
+                told.append(save_report(find_published(run.lake, run.run_id)))
     return run
 
 

@@ -1,4 +1,4 @@
-"""What a run says while it works: a live line per stage on a terminal, plain lines elsewhere. Floor 1."""
+"""What a run says while it works: a live line per stage on a terminal, plain lines elsewhere."""
 
 import sys
 import threading

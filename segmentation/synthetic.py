@@ -1,4 +1,4 @@
-"""Customers made up from a seed, at any size: mixtures with known segments, skewed purchase behaviour, purchases. Floor 2.
+"""Customers made up from a seed, at any size: mixtures with known segments, skewed purchase behaviour, purchases.
 
 Every value is a function of the seed, the customer and the column, so that partitions, cores and the number of customers
 beside it change nothing.

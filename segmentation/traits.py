@@ -1,4 +1,4 @@
-"""What sets a segment apart: features ranked by effect, in words and with their numbers. Floor 2, below its users."""
+"""What sets a segment apart: features ranked by effect, in words and with their numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

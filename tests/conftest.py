@@ -17,11 +17,11 @@ os.environ.setdefault("SPARK_DRIVER_MEMORY", "3g")
 
 from pyspark.sql import SparkSession
 
-from segmentation.config import load_config
+from segmentation.config.load import load_config
 from segmentation.pipeline import STAGES, Request, execute
 from segmentation.progress import Progress
-from segmentation.session import SHORT_BYTES, open_session
-from segmentation.stages.run import Run
+from segmentation.run import Run
+from segmentation.warehouse.session import SHORT_BYTES, open_session
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("SEGMENTATION_TEST_DATA", ROOT.parent / "shared" / "data"))

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from segmentation.errors import PublishError, QualityError
 from segmentation.pipeline import STAGES
-from segmentation.stages.run import Run
+from segmentation.run import Run
 from segmentation.tables import CURRENT, DECISION, FEATURES, GRID, ROW_COUNTS, RUNS, SEGMENTS
 
 TABLES = ["features", "grid", "centroids", "assignments", "profiles", "segments", "runs", "row_counts", "quarantine"]

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 from measuring import adopt_orphans, children_cpu, wait_for_orphans, watch
 
-from segmentation.blocks import LOCAL_BYTES
+from segmentation.clustering.points import LOCAL_BYTES
 
 HERE = Path(__file__).resolve().parent
 WARM_UP_ROWS = 10_000

@@ -69,10 +69,10 @@ def mllib(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """This project's MLlib solver, one start a K as the tutorial has, and its measures."""
     from pyspark.storagelevel import StorageLevel
 
-    from segmentation.blocks import work_on_points
-    from segmentation.clustering.grid import count_partitions, lay_out
+    from segmentation.clustering.fits import count_partitions, lay_out
+    from segmentation.clustering.measures import measure_grid
     from segmentation.clustering.mllib import fit_kmeans
-    from segmentation.evaluation import measure_grid
+    from segmentation.clustering.points import work_on_points
 
     spark = open_spark(data)
 
@@ -94,8 +94,8 @@ def mllib(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 def fused(data: str, vectors: bool = False, packed: bool = False) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """This project's fused solver; scaled by SQL, or by Spark ML as in the main job."""
-    from segmentation.blocks import LOCAL_BYTES, work_on_points
     from segmentation.clustering.fused import Settings, solve_grid
+    from segmentation.clustering.points import LOCAL_BYTES, work_on_points
 
     spark = open_spark(data)
 
@@ -142,8 +142,8 @@ def floor(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 def determinism(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The fused solver over 1, 2, 7 and 64 partitions: a digest of all labels, and the centres."""
-    from segmentation.blocks import work_on_points
     from segmentation.clustering.fused import Settings, solve_grid
+    from segmentation.clustering.points import work_on_points
 
     spark = open_spark(data)
 
@@ -175,8 +175,8 @@ def determinism(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 def evidence(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The fused grid, and beside it what stability and chance cost: the sample, then refits and permuted tables."""
-    from segmentation.blocks import work_on_points
     from segmentation.clustering.fused import Settings, solve_grid
+    from segmentation.clustering.points import work_on_points
     from segmentation.clustering.refits import Refits, draw_sample, support_grid
 
     spark = open_spark(data)
@@ -204,7 +204,7 @@ def evidence(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 def open_spark(data: str | None = None) -> Any:
     """Return the session, tuned for the size of ``data`` as the command line tunes it for a source of customers."""
-    from segmentation.session import open_session
+    from segmentation.warehouse.session import open_session
 
     return open_session(source_bytes=sum(file.stat().st_size for file in Path(data).iterdir()) // 4 if data else None)[0]
 
@@ -245,8 +245,8 @@ def in_short(one: Any) -> dict[str, float]:
 
 def true_measures(spark: Any, path: str, found: dict[int, Any]) -> Measures:
     """Return the WSSSE of the returned centres, outside the time taken: MLlib's own is of the centres before."""
-    from segmentation.blocks import work_on_points
-    from segmentation.evaluation import measure_grid
+    from segmentation.clustering.measures import measure_grid
+    from segmentation.clustering.points import work_on_points
 
     prepared, names = scale_vectors(spark, path)
     centers = {k: some for k, (some, _) in found.items()}

@@ -3,8 +3,8 @@
 import json
 import sys
 
-from segmentation.session import open_session
 from segmentation.synthetic import generate_elongated, generate_mixture, generate_skewed
+from segmentation.warehouse.session import open_session
 
 SEED = 20_240
 SHARES = [30, 20, 15, 12, 10, 8, 4, 1]

@@ -12,7 +12,7 @@ from pyspark.ml.feature import StandardScaler, VectorAssembler
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from segmentation.session import DELTA_EXCLUDES, DELTA_PACKAGE
+from segmentation.warehouse.session import DELTA_EXCLUDES, DELTA_PACKAGE
 
 transactions_path, folder = sys.argv[1:]
 spark = (

@@ -1,1 +1,1 @@
-"""K-means over a grid of K: what a solver returns, the solvers, and the model that is published. Floor 2."""
+"""K-means over a grid of K: what a solver returns, the solvers, and the model that is published."""

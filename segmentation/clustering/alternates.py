@@ -1,4 +1,4 @@
-"""``BisectingKMeans`` and ``GaussianMixture`` of Spark ML in place of k-means, judged alike. Floor 2; feeds ``grid``."""
+"""``BisectingKMeans`` and ``GaussianMixture`` of Spark ML in place of k-means, judged alike. Feeds ``grid``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from pyspark.ml.linalg import Vectors
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from segmentation.agreement import Labels, cross_tabulate
-from segmentation.blocks import Block
+from segmentation.clustering.agreement import Labels, cross_tabulate
+from segmentation.clustering.members import evaluate_labels
+from segmentation.clustering.points import Block
 from segmentation.clustering.refits import PERMUTE, RESAMPLE, Support, customers_of, permute_columns, resample, summarise
-from segmentation.members import evaluate_labels
 from segmentation.parallel import side_by_side
 
 Algorithm = Literal["bisecting_kmeans", "gaussian_mixture"]

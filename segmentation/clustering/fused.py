@@ -1,4 +1,4 @@
-"""Every K in one solver: coreset seeds, exact Lloyd and evaluation, each sweep for all K together. Floor 2; feeds ``grid``."""
+"""Every K in one solver: coreset seeds, exact Lloyd and evaluation, each sweep for all K together. Feeds ``grid``."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -7,13 +7,13 @@ from typing import Literal
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from segmentation.blocks import Array, ArrayPoints, Block, Points
-from segmentation.clustering.grid import Fit
+from segmentation.clustering.fits import Fit
 from segmentation.clustering.lloyd import descend
+from segmentation.clustering.measures import Evaluation, evaluate_grid
+from segmentation.clustering.points import Array, ArrayPoints, Block, Points
 from segmentation.clustering.seeding import CORESET_ROWS, choose_coreset, seed_grid
+from segmentation.clustering.sweeps import total_moments
 from segmentation.errors import ModelError
-from segmentation.evaluation import Evaluation, evaluate_grid
-from segmentation.kernels import total_moments
 
 Solution = tuple[Fit, Evaluation]
 

@@ -1,11 +1,11 @@
-"""Exact Lloyd iterations for every K at once: one sweep over the points an iteration. Floor 2."""
+"""Exact Lloyd iterations for every K at once: one sweep over the points an iteration."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from segmentation.blocks import Array, Points
-from segmentation.kernels import Tally, read_tallies, stack_centers, tally
+from segmentation.clustering.points import Array, Points
+from segmentation.clustering.sweeps import Tally, read_tallies, stack_centers, tally
 
 # The last bits of a sum make a settled centre move by so little, as a share of WSSSE.
 _ROUNDING = 1e-14

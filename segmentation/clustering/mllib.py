@@ -1,4 +1,4 @@
-"""Spark MLlib's k-means from given starts, one fit a K, and Spark's own silhouette of each. Floor 2."""
+"""Spark MLlib's k-means from given starts, one fit a K, and Spark's own silhouette of each."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,9 +11,9 @@ from pyspark.mllib.linalg import Vectors
 from pyspark.mllib.util import MLUtils
 from pyspark.sql import DataFrame
 
-from segmentation.clustering.grid import Centers, Fit
+from segmentation.clustering.fits import Centers, Fit
+from segmentation.clustering.measures import Evaluation
 from segmentation.clustering.models import build_model
-from segmentation.evaluation import Evaluation
 from segmentation.parallel import side_by_side
 
 

@@ -1,4 +1,4 @@
-"""Centres become a genuine ``KMeansModel``; segments get their canonical order. Floor 2."""
+"""Centres become a genuine ``KMeansModel``; segments get their canonical order."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from pyspark.mllib.common import _py2java
 from pyspark.mllib.linalg import Vectors
 from pyspark.sql import DataFrame, SparkSession
 
-from segmentation.clustering.grid import Centers
+from segmentation.clustering.fits import Centers
 
 
 def canonical_order(centers: Centers, sizes: Sequence[float], *, by: int | None) -> list[int]:

@@ -1,4 +1,4 @@
-"""Is a K found again on resampled customers, and is it more than chance: small refits of every K. Floor 2; feeds ``grid``.
+"""Is a K found again on resampled customers, and is it more than chance: small refits of every K. Feeds ``grid``.
 
 All refits work on one weighted sample of the customers, a coreset, so that their cost does not grow with the table.
 """
@@ -9,12 +9,12 @@ from functools import partial
 
 import numpy as np
 
-from segmentation.agreement import Labels, adjusted_rand, cross_tabulate, matched_jaccards
-from segmentation.blocks import Array, ArrayPoints, Block, Points
+from segmentation.clustering.agreement import Labels, adjusted_rand, cross_tabulate, matched_jaccards
 from segmentation.clustering.lloyd import Descent, descend
+from segmentation.clustering.measures import evaluate_grid
+from segmentation.clustering.points import Array, ArrayPoints, Block, Points
 from segmentation.clustering.seeding import choose_coreset, spread_centers
-from segmentation.evaluation import evaluate_grid
-from segmentation.kernels import total_moments
+from segmentation.clustering.sweeps import total_moments
 
 SAMPLE_ROWS = 10_000
 _FRESH_STARTS = 2

@@ -1,4 +1,4 @@
-"""Starting centres for every K from a weighted sample that depends on the customers alone. Floor 2.
+"""Starting centres for every K from a weighted sample that depends on the customers alone.
 
 The sample is a lightweight coreset (Bachem, Lucic, Krause 2018): half of it uniform, half by squared distance to the
 mean, so that the few customers with large values are in it. Seeding is greedy k-means++ (Arthur, Vassilvitskii 2007).
@@ -10,8 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from segmentation.blocks import Array, ArrayPoints, Block
 from segmentation.clustering.lloyd import Descent, descend
+from segmentation.clustering.points import Array, ArrayPoints, Block
 
 CORESET_ROWS = 100_000
 # Starts are compared on this many rows of the coreset; what they find is then refined on all of it.

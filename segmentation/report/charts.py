@@ -1,4 +1,4 @@
-"""What the segments are: size against revenue, heat map, distributions, map. Floor 3."""
+"""What the segments are: size against revenue, heat map, distributions, map."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Why this K: scatter, silhouette and stability over the K tried. Floor 3."""
+"""Why this K: scatter, silhouette and stability over the K tried."""
 
 from collections.abc import Callable
 

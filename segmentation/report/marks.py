@@ -1,4 +1,4 @@
-"""Numbers and texts that say which table cell they came from. Floor 3.
+"""Numbers and texts that say which table cell they came from.
 
 A test, or a reader with a doubt, can look every one of them up: ``data-table``, ``data-column`` and ``data-key`` name the
 cell, ``data-derived`` a sum or a ratio made here.

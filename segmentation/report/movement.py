@@ -1,4 +1,4 @@
-"""What happened since the last run: the same customers then and now. Floor 3."""
+"""What happened since the last run: the same customers then and now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The report of one run: a page and its figures from small tables. Floor 3."""
+"""The report of one run: a page and its figures from small tables."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A figure as SVG: an element, a text, the frame around them. Floor 3."""
+"""A figure as SVG: an element, a text, the frame around them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The segments in a terminal, and as CSV. Floor 3."""
+"""The segments in a terminal, and as CSV."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Features, numbers and findings in the words of a marketer. Floor 3."""
+"""Features, numbers and findings in the words of a marketer."""
 
 import math
 import re

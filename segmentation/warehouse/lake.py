@@ -13,7 +13,7 @@ from urllib.parse import urlparse
 import pyarrow as pa
 from pyarrow import fs
 
-from segmentation.config import Warehouse
+from segmentation.config.schema import Warehouse
 from segmentation.errors import PublishError
 from segmentation.tables import Table
 from segmentation.warehouse.arrow_store import SCHEMES, ArrowStore

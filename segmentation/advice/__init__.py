@@ -1,0 +1,1 @@
+"""What to do about a segment, with the numbers behind it."""

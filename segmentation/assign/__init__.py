@@ -1,0 +1,1 @@
+"""``features`` and the model to ``assignments``."""

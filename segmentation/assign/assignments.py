@@ -1,0 +1,114 @@
+"""A customer's segment, how near it is, which one comes second, and how clear that is."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from segmentation.clustering.members import Members
+from segmentation.clustering.points import Array
+from segmentation.frames import conform
+from segmentation.tables import ASSIGNMENTS
+
+_CHUNK_ROWS = 8192
+_SCHEMA = "customer_id string, segment_id int, distance double, runner_up_segment_id int, margin double, silhouette double"
+
+
+def build_assignments(
+    labelled: DataFrame, centers: Sequence[Sequence[float]], members: Sequence[Members | None], *, run_id: str
+) -> DataFrame:
+    """Measure each customer's distance to every centre, and the silhouette.
+
+    Parameters
+    ----------
+    labelled : DataFrame
+        ``customer_id``, ``features`` (vector) and ``prediction`` of the published model.
+    centers : shape (k, dimensions), scaled units
+        Row i is the centre of segment i.
+    members : one per segment
+        ``measure_members`` of the same frame.
+
+    Returns
+    -------
+    DataFrame of ``tables.ASSIGNMENTS``
+        The runner-up is the nearest other centre, the smaller segment id in a tie. The silhouettes' mean is that of
+        Spark's ``ClusteringEvaluator``; null with one segment.
+    """
+    measured = select_points(labelled).mapInArrow(partial(_measure_batches, centers, members), _SCHEMA)
+    return measured.select(F.lit(run_id).alias("run_id"), "*").transform(conform, ASSIGNMENTS)
+
+
+def collect_assignments(
+    labelled: DataFrame, centers: Sequence[Sequence[float]], members: Sequence[Members | None], *, run_id: str
+) -> pa.Table:
+    """Return the rows of ``build_assignments`` in this process, for tables that fit into it."""
+    batches = list(_measure_batches(centers, members, iter(select_points(labelled).toArrow().to_batches())))
+    rows = pa.Table.from_batches(batches)
+    return rows.add_column(0, "run_id", pa.repeat(pa.scalar(run_id), len(rows)))
+
+
+def select_points(labelled: DataFrame) -> DataFrame:
+    """Return ``customer_id``, ``point`` (array) and ``prediction``."""
+    return labelled.select("customer_id", vector_to_array(F.col("features")).alias("point"), "prediction")
+
+
+def _measure_batches(
+    centers: Sequence[Sequence[float]], members: Sequence[Members | None], batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    places = np.asarray(centers, dtype=np.float64)
+    for batch in batches:
+        for start in range(0, batch.num_rows, _CHUNK_ROWS):
+            chunk = batch.slice(start, _CHUNK_ROWS)
+            points = chunk.column(1).flatten().to_numpy().reshape(chunk.num_rows, -1)
+            label = chunk.column(2).to_numpy().astype(np.intp)
+            columns = [chunk.column(0).cast(pa.string()), pa.array(label, pa.int32()), *_measure(points, label, places, members)]
+            names = [part.strip().split(" ")[0] for part in _SCHEMA.split(",")]
+            yield pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def _measure(points: Array, label: npt.NDArray[np.intp], centers: Array, members: Sequence[Members | None]) -> list[pa.Array]:
+    """Return distance, runner-up, margin and silhouette; each row's are the same in whatever batch it comes."""
+    rows = np.arange(len(points))
+    distances = np.sqrt(_squared_distances(points, centers))
+    own = distances[rows, label]
+    silhouettes, is_missing = _silhouettes(points, label, members)
+    scores = pa.array(silhouettes, mask=is_missing)
+    if len(centers) == 1:
+        nothing = pa.nulls(len(rows), pa.int32())
+        return [pa.array(own), nothing, pa.nulls(len(rows), pa.float64()), scores]
+    distances[rows, label] = np.inf
+    second = distances.argmin(1)
+    margin = np.maximum(distances[rows, second] - own, 0.0)
+    return [pa.array(own), pa.array(second, pa.int32()), pa.array(margin), scores]
+
+
+def _silhouettes(
+    points: Array, label: npt.NDArray[np.intp], members: Sequence[Members | None]
+) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Return silhouettes by mean squared distances, and where there is none: no other segment has members."""
+    rows, width = np.arange(len(points)), points.shape[1]
+    means = np.array([one.mean if one else [0.0] * width for one in members])
+    spread = np.array([one.variance if one else np.inf for one in members])
+    sizes = np.array([float(one.customers if one else 0) for one in members])[label]
+    apart = _squared_distances(points, means) + spread
+    with np.errstate(invalid="ignore", divide="ignore"):
+        own = apart[rows, label] * sizes / (sizes - 1)
+        apart[rows, label] = np.inf
+        other = apart.min(1)
+        larger = np.fmax(own, other)
+        scores = np.where((sizes == 1) | (larger == 0), 0.0, (other - own) / larger)
+    return scores, np.isinf(other)
+
+
+def _squared_distances(points: Array, centers: Array) -> Array:
+    """Return the squared distances, shape (rows, centres), summed coordinate by coordinate: as a row alone would be."""
+    total = np.zeros((len(points), len(centers)))
+    for coordinate in range(points.shape[1]):
+        apart = points[:, coordinate, None] - centers[None, :, coordinate]
+        total += apart * apart
+    return total

@@ -1,0 +1,121 @@
+"""One YAML file, with the command line's values over it, becomes one checked ``Config``; the only module that knows YAML."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from segmentation.config.schema import Config, Section
+from segmentation.errors import ConfigError
+
+
+def load_config(
+    path: str,
+    *,
+    as_of: str | None = None,
+    inputs: dict[str, str] | None = None,
+    warehouse: str | None = None,
+    k: int | None = None,
+    is_to_run: bool = True,
+) -> Config:
+    """Read a YAML file, lay the command line's values over it, and check the whole.
+
+    Without ``is_to_run`` it need not say where the sources lie: only the warehouse is looked at.
+
+    Raises
+    ------
+    ConfigError
+        With the place, what was expected and what was found.
+    """
+    content = _read_yaml(path)
+    for name, source_path in (inputs or {}).items():
+        sources = content.get("sources")
+        if not isinstance(sources, dict) or not isinstance(sources.get(name), dict):
+            raise ConfigError(f"--input {name}", expected=f"a source configured in {path}", found=f"no sources.{name}")
+        sources[name]["path"] = source_path
+    if warehouse is not None:
+        content["warehouse"] = {"path": warehouse}
+    if as_of is not None:
+        content["as_of"] = as_of
+    if isinstance(content.get("as_of"), str):
+        content["as_of"] = _parse_day(content["as_of"], "--as-of" if as_of else f"{path}: as_of")
+    if k is not None:
+        content["k"] = k
+    try:
+        config = Config.model_validate(content)
+    except ValidationError as error:
+        raise _one_line(path, error) from None
+    if is_to_run:
+        _check_complete(path, config)
+    return config
+
+
+def _check_complete(path: str, config: Config) -> None:
+    for name, spec in config.sources.declared().items():
+        if spec.path is None:
+            raise ConfigError(f"sources.{name}.path", expected=f"a path in {path} or --input {name}=PATH", found="neither")
+    if config.sources.transactions and config.as_of is None:
+        raise ConfigError("--as-of", expected="a day YYYY-MM-DD, for there is a transactions source", found="none")
+
+
+def _read_yaml(path: str) -> dict[str, Any]:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError("--config", expected="a readable YAML file", found=f"{path} ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ConfigError("--config", expected="a YAML file in UTF-8", found=path) from None
+    try:
+        content = yaml.load(text, Loader=_UniqueKeyLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError(path, expected="YAML with each key once", found=str(error)) from None
+    if not isinstance(content, dict):
+        raise ConfigError(path, expected="a mapping of sections", found=type(content).__name__)
+    return content
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """SafeLoader keeps the last of two equal keys in silence; this one refuses them."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        doubles = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if doubles:
+            raise yaml.constructor.ConstructorError(None, None, f"key {', '.join(doubles)} twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _parse_day(text: str, place: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(place, expected="a day YYYY-MM-DD", found=text) from None
+
+
+def _one_line(path: str, error: ValidationError) -> ConfigError:
+    # A misspelt key is also a missing one; the spelling says more.
+    first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    found = repr(first["input"]) if not isinstance(first["input"], dict | Section) else "otherwise"
+    expected = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        expected, found = f"one of {', '.join(_known_keys(first['loc'][:-1]))}", f"unknown key {first['loc'][-1]!r}"
+    if first["type"] == "missing":
+        expected, found = "a value", "none"
+    if len(found) > 120:
+        found = found[:117] + "..."
+    return ConfigError(f"{path}: {place}" if place else path, expected=expected, found=found)
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the section at ``location`` in a configuration."""
+    section: Any = Config
+    for part in location:
+        field = section.model_fields.get(str(part))
+        annotation: Any = field.annotation if field else None
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        inner = [found for candidate in candidates for found in (candidate, *getattr(candidate, "__args__", ()))]
+        section = next((kind for kind in inner if isinstance(kind, type) and issubclass(kind, Section)), section)
+    return sorted(field.alias or name for name, field in section.model_fields.items())

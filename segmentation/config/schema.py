@@ -1,0 +1,344 @@
+"""The configuration: every section frozen and strict, every field with its bounds and what it means."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+SOURCE_NAMES = ("transactions", "products", "customers")
+ORDER_FEATURES = (
+    "recency_days",
+    "frequency_orders",
+    "monetary_total",
+    "tenure_days",
+    "average_order_value",
+    "days_between_orders",
+    "items_per_order",
+    "return_rate",
+    "discount_share",
+)
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+def _check_name(name: str) -> str:
+    if not NAME_PATTERN.fullmatch(name):
+        raise ValueError("a name of lower-case letters, digits and _, at most 63, is expected")
+    return name
+
+
+def _check_pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"a regular expression is expected: {error}") from None
+    return pattern
+
+
+def _check_label(text: str) -> str:
+    if not text.strip() or any(unicodedata.category(letter) == "Cc" for letter in text):
+        raise ValueError("a text of one line that is not blank is expected")
+    return text.strip()
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_check_label)]
+SegmentNumber = Annotated[int, Field(ge=0, lt=100)]
+Pattern = Annotated[str, AfterValidator(_check_pattern)]
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, strict, no unknown key."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True)
+
+
+def _spell_out(value: Any) -> Any:
+    return {"from": value} if isinstance(value, str | list) else value
+
+
+class ColumnSpec(Section):
+    """Where a column comes from; a plain name is short for ``{from: name}``."""
+
+    source: str | list[str] = Field(alias="from", description="source column, or several to be added up (discount)")
+    format: str | None = Field(None, description="date or timestamp pattern of text, as in Spark's datetime patterns")
+    remove: Pattern | None = Field(None, description="regular expression cut from text before use")
+
+
+Column = Annotated[ColumnSpec, BeforeValidator(_spell_out)]
+
+
+class AttributeSpec(Section):
+    """One attribute of the customers table."""
+
+    source: str = Field(alias="from", description="source column")
+    type: Literal["number", "category", "ordinal"] = Field(description="how the attribute is read")
+    order: list[str] | None = Field(None, description="levels of an ordinal attribute, lowest first")
+
+    @model_validator(mode="after")
+    def _order_goes_with_ordinal(self) -> "AttributeSpec":
+        if (self.type == "ordinal") != bool(self.order):
+            raise ValueError("an ordinal attribute, and no other, has an order")
+        if self.order and len(set(self.order)) != len(self.order):
+            raise ValueError("the levels of an order are expected once each")
+        return self
+
+
+class SourceSpec(Section):
+    """Where a table lies and how its text is to be read."""
+
+    format: Literal["csv", "parquet", "delta", "json", "table"] = Field(description="csv covers csv.gz; table is a catalog table")
+    path: str | None = Field(None, description="file, folder, glob, URI, package://PACKAGE/FILE, or the table's name")
+    delimiter: str = Field(",", min_length=1, max_length=2, description="csv: field separator")
+    encoding: str = Field("UTF-8", description="csv: character set")
+    multiline: bool = Field(False, description="csv, json: records may span lines")
+    decimal_comma: bool = Field(False, description="numbers in text are written 1.234,50")
+    time_zone: str = Field("UTC", description="zone of timestamps written without one")
+
+
+class TransactionsSource(SourceSpec):
+    columns: dict[
+        Literal[
+            "customer_id",
+            "order_id",
+            "ordered_at",
+            "product_id",
+            "category",
+            "quantity",
+            "unit_price",
+            "amount",
+            "discount",
+        ],
+        Column,
+    ] = Field(description="customer_id and ordered_at, and amount or unit_price, are needed")
+
+    @model_validator(mode="after")
+    def _needs(self) -> "TransactionsSource":
+        missing = sorted({"customer_id", "ordered_at"} - set(self.columns))
+        if missing:
+            raise ValueError(f"columns {', '.join(missing)} are expected")
+        if not {"amount", "unit_price"} & set(self.columns):
+            raise ValueError("columns.amount or columns.unit_price is expected")
+        return self
+
+
+class ProductsSource(SourceSpec):
+    columns: dict[Literal["product_id", "category"], Column] = Field(description="product_id and category")
+
+    @model_validator(mode="after")
+    def _needs(self) -> "ProductsSource":
+        if set(self.columns) != {"product_id", "category"}:
+            raise ValueError("columns product_id and category are expected")
+        return self
+
+
+class CustomersSource(SourceSpec):
+    customer_id: Column = Field(description="key of the table")
+    attributes: dict[Name, AttributeSpec] = Field(min_length=1, description="attributes by name")
+
+
+class Sources(Section):
+    transactions: TransactionsSource | None = None
+    products: ProductsSource | None = None
+    customers: CustomersSource | None = None
+
+    @model_validator(mode="after")
+    def _needs(self) -> "Sources":
+        if self.transactions is None and self.customers is None:
+            raise ValueError("transactions or customers is expected")
+        if self.products is not None and (self.transactions is None or "product_id" not in self.transactions.columns):
+            raise ValueError("products goes with transactions that have a product_id")
+        return self
+
+    def declared(self) -> dict[str, SourceSpec]:
+        """Return the sources that are there, by name."""
+        return {name: spec for name in SOURCE_NAMES if (spec := getattr(self, name)) is not None}
+
+
+class Warehouse(Section):
+    path: str | None = Field(None, description="folder or URI; each table is <path>/<table>")
+    catalog_schema: str | None = Field(None, alias="schema", description="catalog schema, as catalog.schema")
+    models: str | None = Field(None, description="folder or URI of models; <path>/models by default")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Warehouse":
+        if (self.path is None) == (self.catalog_schema is None):
+            raise ValueError("path or schema, and not both, is expected")
+        if self.catalog_schema is not None:
+            if not re.fullmatch(r"\w+\.\w+", self.catalog_schema):
+                raise ValueError("schema is written catalog.schema")
+            if self.models is None:
+                raise ValueError("models is expected beside schema")
+        return self
+
+
+class Cleaning(Section):
+    returns: Literal["net", "exclude"] = Field("net", description="keep returns as negative amounts, or set them aside")
+    return_order_pattern: Pattern | None = Field(None, description="order ids that are cancellations")
+    non_product_pattern: Pattern | None = Field(None, description="product ids that are no products, set aside")
+    non_positive_prices: Literal["keep", "set_aside"] = Field("set_aside", description="lines with a unit price of 0 or less")
+    exact_duplicates: Literal["keep", "set_aside"] = Field("keep", description="second and later copies of an equal row")
+    max_set_aside_share: float = Field(0.9, ge=0, le=1, description="share of a source's rows set aside above which a run fails")
+
+
+class FeatureSpec(Section):
+    """How one feature enters the clustering."""
+
+    role: Literal["cluster", "describe"] = Field("cluster", description="cluster on it, or only show it in profiles")
+    log: bool = Field(False, description="sign(x) log(1 + |x|) against skew")
+    cap: float | None = Field(
+        None, gt=0.5, lt=1, description="values beyond this quantile (and its mirror) count as the quantile"
+    )
+    weight: float = Field(1.0, gt=0, le=10, description="weight against the other features")
+
+
+class CategoryShares(Section):
+    """Shares of a customer's spend by product category, one feature per category."""
+
+    top: int | None = Field(None, ge=1, le=50, description="take the categories with the largest amounts")
+    categories: list[str] | None = Field(None, min_length=1, description="take these categories")
+    preparation: FeatureSpec = Field(FeatureSpec.model_validate({}), description="the same for every share")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "CategoryShares":
+        if (self.top is None) == (self.categories is None):
+            raise ValueError("top or categories, and not both, is expected")
+        return self
+
+
+class Features(Section):
+    use: dict[Name, FeatureSpec] = Field(min_length=1, description="features switched on, by name")
+    category_shares: CategoryShares | None = None
+    customers_without_orders: Literal["exclude", "include"] = Field(
+        "exclude", description="set aside, or kept with 0 orders, 0 spend and other order features missing"
+    )
+    max_quantity: float | None = Field(
+        None, gt=0, description="a line with more is a measured good (fuel, cloth) and counts as one item"
+    )
+    revenue: Name | None = Field(None, description="feature that is revenue; monetary_total with transactions")
+
+
+class Preparation(Section):
+    scaler: Literal["standard", "robust", "minmax"] = Field("standard", description="StandardScaler, RobustScaler, MinMaxScaler")
+    pca_components: int | None = Field(None, ge=1, le=100, description="cluster on so many principal components")
+
+
+class Clustering(Section):
+    algorithm: Literal["kmeans", "bisecting_kmeans", "gaussian_mixture"] = Field(
+        "kmeans", description="Spark MLlib's algorithm; the two others fill the same tables, at MLlib's pace"
+    )
+    k_min: int = Field(2, ge=2, le=100, description="smallest K tried")
+    k_max: int = Field(8, ge=2, le=100, description="largest K tried")
+    seeds: list[int] = Field(
+        default=[1, 2, 3], min_length=1, max_length=50, description="three starts per seed; the cheapest of each K is kept"
+    )
+    solver: Literal["auto", "mllib", "fused"] = Field(
+        "auto", description="Spark MLlib's k-means, or every K in one pass; auto takes the latter"
+    )
+    max_iterations: int = Field(100, ge=1, le=10_000, description="Lloyd iterations of a restart, count")
+    tolerance: float = Field(1e-4, gt=0, lt=1, description="mllib: a fit ends when no centre moves farther, scaled units")
+    min_gain: float = Field(1e-5, ge=0, lt=1, description="fused: a K ends when an iteration would save a smaller share of WSSSE")
+    silhouette: Literal["exact", "sampled"] = Field(
+        "exact", description="fused: of all customers, or of 100,000 with an error bound"
+    )
+    min_share: float = Field(0.01, ge=0, lt=1, description="smallest share of customers that a segment may hold")
+    max_share: float = Field(0.8, gt=0, le=1, description="largest share of customers that a segment may hold")
+    min_stability: float = Field(0.6, ge=0, le=1, description="smallest Jaccard of a segment over refits (Hennig 2007)")
+    min_null_gain: float = Field(0.05, ge=0, lt=1, description="share of WSSSE that must be less than on permuted columns")
+    resamples: int = Field(20, ge=2, le=1000, description="refits on resampled customers, count")
+    null_tables: int = Field(5, ge=1, le=1000, description="tables with permuted columns, count")
+    rule: Literal["balanced", "silhouette", "elbow", "davies_bouldin", "calinski_harabasz", "stability"] = Field(
+        "balanced", description="how K is chosen among those that pass every gate"
+    )
+    no_structure: Literal["warn", "fail", "single"] = Field(
+        "warn", description="when there is no more structure than chance: publish and say so, stop, or publish one segment"
+    )
+    partitions: int | None = Field(None, ge=1, le=100_000, description="canonical layout; by the number of customers by default")
+
+    @model_validator(mode="after")
+    def _range(self) -> "Clustering":
+        if self.k_max < self.k_min:
+            raise ValueError(f"k_max of at least k_min is expected: {self.k_max} < {self.k_min}")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds are expected once each")
+        return self
+
+
+def _read_off(value: Any) -> Any:
+    return "off" if value is False else value  # YAML reads a bare off as false
+
+
+class Segments(Section):
+    """How segments are shown and advised on; nothing here changes who is in which."""
+
+    names: dict[SegmentNumber, Label] = Field({}, description="names by segment_id, in place of those the rules give")
+    colors: dict[SegmentNumber, Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]] = Field(
+        {}, description="colours by segment_id, #rrggbb, in place of the palette's"
+    )
+    exemplars: Annotated[Literal["pseudonyms", "ids", "off"], BeforeValidator(_read_off)] = Field(
+        "pseudonyms", description="example customers under a keyed pseudonym, under their ids, or none"
+    )
+    baseline_days: int | None = Field(
+        None, ge=1, le=3650, description="an order in so many last days counts for the baseline rate; the usual gap by default"
+    )
+    lift: float = Field(0.1, gt=0, le=1, description="relative lift that a hold-out shall be able to show, 0.1 is a tenth")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Segments":
+        doubles = sorted({name for name in self.names.values() if list(self.names.values()).count(name) > 1})
+        if doubles:
+            raise ValueError(f"each name once is expected, {', '.join(doubles)} is there twice")
+        return self
+
+
+class Config(Section):
+    """Everything that says what a run does; see ``conf/`` for complete examples."""
+
+    warehouse: Warehouse
+    sources: Sources
+    cleaning: Cleaning = Cleaning.model_validate({})
+    features: Features
+    preparation: Preparation = Preparation.model_validate({})
+    clustering: Clustering = Clustering.model_validate({})
+    segments: Segments = Segments.model_validate({})
+    as_of: date | None = Field(None, description="first day not seen; needed with transactions")
+    k: int | None = Field(None, ge=2, le=100, description="take this K whatever the grid says")
+
+    @model_validator(mode="after")
+    def _features_exist(self) -> "Config":
+        attributes = set(self.sources.customers.attributes) if self.sources.customers else set()
+        clash = sorted(attributes & ({*ORDER_FEATURES, "run_id", "customer_id", "as_of"}))
+        if clash:
+            raise ValueError(f"sources.customers.attributes: other names than {', '.join(clash)} are expected")
+        known = attributes | (set(ORDER_FEATURES) if self.sources.transactions else set())
+        wanted = set(self.features.use) | ({self.features.revenue} if self.features.revenue else set())
+        unknown = sorted(wanted - known)
+        if unknown:
+            raise ValueError(f"features: one of {', '.join(sorted(known))} is expected, found {', '.join(unknown)}")
+        if not any(spec.role == "cluster" for spec in self.features.use.values()):
+            raise ValueError("features.use: at least one feature with role cluster is expected")
+        if self.features.category_shares and not (
+            self.sources.products or (self.sources.transactions and "category" in self.sources.transactions.columns)
+        ):
+            raise ValueError("features.category_shares: a products source or a category column is expected")
+        return self
+
+    @property
+    def revenue_feature(self) -> str | None:
+        """The feature that counts as revenue, if any."""
+        return self.features.revenue or ("monetary_total" if self.sources.transactions else None)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of what shapes the result: all but paths, the warehouse, a K asked for and ``segments``.
+
+        Names, colours and advice say nothing of who is in which segment: renaming one is to run ``profile_segments``
+        again under the same run id, not to cluster again under another.
+        """
+        content = self.model_dump(mode="json", exclude={"warehouse", "k", "segments"})
+        for source in content["sources"].values():
+            if source:
+                source.pop("path")
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,137 @@
+"""Transactions and customers in, one row of features per customer out."""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from segmentation.frames import conform
+from segmentation.money import millionths, total
+from segmentation.tables import MONEY_TOTAL, Table
+
+SHARE_PREFIX = "category_share_"
+
+
+def share_name(category: str) -> str:
+    """Return the column that holds the share of a category: ``category_share_`` and a snake_case ASCII slug."""
+    slug = re.sub(r"[^a-z0-9]+", "_", category.lower()).strip("_") or "other"
+    return (SHARE_PREFIX + slug)[:63]
+
+
+def build_order_features(
+    transactions: DataFrame, *, as_of: date, max_quantity: float | None, categories: Sequence[str]
+) -> DataFrame:
+    """Summarise each customer's orders before ``as_of``.
+
+    Parameters
+    ----------
+    transactions : DataFrame of ``tables.TRANSACTIONS``
+    as_of : date
+        First day *not* seen: ``recency_days`` is ``as_of`` minus the day of the last order.
+    max_quantity : float, units
+        A line with more is a measured good and counts as one item; None counts all units.
+    categories : names of ``category``
+        One ``category_share_*`` column each: net spend on it / net spend, 0 to 1.
+
+    Returns
+    -------
+    DataFrame
+        The order features of ``tables.FEATURES`` and the shares, one row per customer with a line.
+        Orders made of returns alone do not count as orders; their amounts count.
+    """
+    transactions = transactions.where(F.col("ordered_at") < F.lit(as_of).cast("timestamp"))
+    bought = ~F.col("is_return")
+    units = F.greatest(millionths(F.col("quantity")), F.lit(0))
+    is_measured = F.col("quantity") > max_quantity if max_quantity is not None else F.lit(False)
+    items = F.when(is_measured, 1_000_000).otherwise(units)
+    orders = transactions.groupBy("customer_id", "order_id").agg(
+        F.min(F.when(bought, F.to_date("ordered_at"))).alias("first_day"),
+        F.max(F.when(bought, F.to_date("ordered_at"))).alias("last_day"),
+        F.sum(millionths(F.col("amount"))).alias("amount"),
+        F.sum(F.when(bought, millionths(F.col("amount")))).alias("paid"),
+        F.sum(F.when(bought, millionths(F.col("discount")))).alias("discount"),
+        F.sum(F.when(bought, items)).alias("items"),
+        F.count(F.lit(1)).alias("lines"),
+        F.count_if(~bought).alias("return_lines"),
+        *(
+            F.sum(F.when(F.col("category") == category, millionths(F.col("amount")))).alias(f"spend_{number}")
+            for number, category in enumerate(categories)
+        ),
+    )
+    spends = [f"spend_{number}" for number in range(len(categories))]
+    customers = orders.groupBy("customer_id").agg(
+        F.min("first_day").alias("first_day"),
+        F.max("last_day").alias("last_day"),
+        F.count("first_day").alias("frequency_orders"),
+        *(F.sum(name).alias(name) for name in ("lines", "return_lines")),
+        *(total(F.col(name)).alias(name) for name in ("amount", "paid", "discount", "items", *spends)),
+    )
+    return customers.select("customer_id", *_order_columns(as_of), *_share_columns(categories))
+
+
+def _order_columns(as_of: date) -> list[Column]:
+    amount, orders, discount = F.col("amount"), F.col("frequency_orders"), F.col("discount")
+    days = F.datediff("last_day", "first_day")
+    return [
+        F.datediff(F.lit(as_of), "last_day").alias("recency_days"),
+        orders,
+        amount.cast(MONEY_TOTAL).alias("monetary_total"),
+        F.datediff(F.lit(as_of), "first_day").alias("tenure_days"),
+        F.try_divide(amount.cast("double"), orders).alias("average_order_value"),
+        F.try_divide(days, F.when(orders > 1, orders - 1)).alias("days_between_orders"),
+        F.try_divide(F.col("items").cast("double"), orders).alias("items_per_order"),
+        (F.col("return_lines") / F.col("lines")).alias("return_rate"),
+        F.try_divide(discount.cast("double"), (F.col("paid") + discount).cast("double")).alias("discount_share"),
+    ]
+
+
+def _share_columns(categories: Sequence[str]) -> list[Column]:
+    share = [
+        F.try_divide(F.coalesce(F.col(f"spend_{number}"), F.lit(0)).cast("double"), F.col("amount").cast("double"))
+        for number in range(len(categories))
+    ]
+    return [
+        F.greatest(F.least(value, F.lit(1.0)), F.lit(0.0)).alias(share_name(category))
+        for value, category in zip(share, categories, strict=True)
+    ]
+
+
+def rank_categories(transactions: DataFrame, *, top: int) -> DataFrame:
+    """Return the ``top`` categories by amount, largest first, names breaking ties."""
+    spend = transactions.where(F.col("category").isNotNull()).groupBy("category").agg(F.sum("amount").alias("amount"))
+    return spend.orderBy(F.desc("amount"), "category").limit(top)
+
+
+def build_features(
+    order_features: DataFrame | None, customers: DataFrame | None, table: Table, *, run_id: str, as_of: date | None
+) -> DataFrame:
+    """Bring order features and customer attributes together.
+
+    Parameters
+    ----------
+    order_features : DataFrame of ``build_order_features``, customer_id unique
+    customers : DataFrame of ``tables.CUSTOMERS``, customer_id unique
+    table : Table
+        ``tables.FEATURES`` with the attributes and shares appended.
+
+    Returns
+    -------
+    DataFrame of ``table``
+        A customer without orders has 0 orders and 0 spend, and null for what only orders can tell.
+    """
+    if order_features is None:
+        if customers is None:
+            raise ValueError("order_features or customers is needed")
+        joined = customers
+    elif customers is None:
+        joined = order_features
+    else:
+        joined = order_features.join(customers.drop("run_id"), on="customer_id", how="full")
+    if order_features is not None:
+        joined = joined.fillna(0, ["frequency_orders"]).withColumn(
+            "monetary_total", F.coalesce("monetary_total", F.lit(0)).cast(MONEY_TOTAL)
+        )
+    absent = {field.name: F.lit(None).cast(field.type) for field in table.columns if field.name not in joined.columns}
+    return joined.withColumns({**absent, "run_id": F.lit(run_id), "as_of": F.lit(as_of).cast("date")}).transform(conform, table)

@@ -1,0 +1,1 @@
+"""``features`` to ``grid``, ``decision``, ``stability``, ``centroids`` and the model."""

@@ -1,0 +1,137 @@
+"""The choice of K in words: a paragraph for the run, a sentence for every other K. Feeds ``grid`` and ``runs``."""
+
+import math
+from collections.abc import Sequence
+
+from segmentation.grid.choice import Candidate, Choice, Rule, Structure
+
+_STRUCTURES: dict[Structure, str] = {
+    "strong": "segments stand well apart and come back on resampled customers",
+    "moderate": "segments are clearly more than chance, with customers between them",
+    "weak": "customers spread without clear gaps; segments cut a continuum, so treat their borders as convenient, not natural",
+    "none": "no more structure than the same columns give when shuffled; do not read these segments as kinds of customers",
+}
+_RULES: dict[Rule, str] = {
+    "balanced": "root of the gap to permuted columns x silhouette x Jaccard of the least stable segment",
+    "silhouette": "silhouette",
+    "elbow": "the knee of WSSSE",
+    "davies_bouldin": "Davies-Bouldin, less is better",
+    "calinski_harabasz": "Calinski-Harabasz",
+    "stability": "Jaccard of the least stable segment",
+}
+
+
+def explain_choice(candidates: Sequence[Candidate], choice: Choice, *, rule: Rule) -> str:
+    """Return the decision as one paragraph: what was chosen, why, what came second, what ruled out each other K."""
+    by_k = {one.k: one for one in candidates}
+    sentences = [
+        f"K = {choice.k}.",
+        _explain_override(choice),
+        _explain_pool(candidates, choice),
+        _explain_rule(by_k, choice, rule),
+        _explain_second(by_k, choice, rule),
+        _list_ruled_out(candidates, choice),
+        *(f"K = {k}: {trap}." for k, trap in choice.traps.items()),
+        _list_other_measures(candidates, choice),
+        _explain_structure(by_k[choice.k], choice),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def explain_others(candidates: Sequence[Candidate], choice: Choice, *, rule: Rule, decision: str) -> dict[int, str]:
+    """Return why each K was chosen, passed over or ruled out."""
+    best = max((score for k in choice.pool if (score := choice.scores[k]) is not None), default=0.0)
+    verdicts = {}
+    for one in candidates:
+        score = choice.scores[one.k]
+        if one.k == choice.k:
+            verdicts[one.k] = f"chosen: {decision}"
+        elif not choice.passes(one.k):
+            verdicts[one.k] = f"ruled out: {_failures(choice, one.k)}"
+        elif score is None:
+            verdicts[one.k] = f"passed over: {_RULES[rule]} is undefined"
+        else:
+            verdicts[one.k] = f"passed over: {_RULES[rule]} {score:.3f} against {best:.3f}"
+    return verdicts
+
+
+def _explain_override(choice: Choice) -> str:
+    if choice.k == choice.rule_k:
+        return ""
+    failed = "" if choice.passes(choice.k) else f" It fails a gate: {_failures(choice, choice.k)}."
+    return f"It was asked for and overrides the rule, which would have taken K = {choice.rule_k}.{failed}"
+
+
+def _explain_pool(candidates: Sequence[Candidate], choice: Choice) -> str:
+    passing = [one.k for one in candidates if choice.passes(one.k)]
+    if passing:
+        return f"{len(passing)} of the {len(candidates)} K tried pass every gate: {_list(passing)}."
+    return f"No K passes every gate; of those that fail fewest, {_list(choice.pool)}, one was taken. Read it with care."
+
+
+def _explain_rule(by_k: dict[int, Candidate], choice: Choice, rule: Rule) -> str:
+    k, score = choice.rule_k, choice.scores[choice.rule_k]
+    if rule == "elbow":
+        if choice.knee == k:
+            return f"WSSSE has its knee at K = {k}."
+        place = "has no knee" if choice.knee is None else f"has its knee at K = {choice.knee}, which is ruled out"
+        return f"WSSSE {place}; the balanced rule took K = {k}."
+    if score is None:
+        return f"{_capital(_RULES[rule])} is undefined, so the smallest K was taken."
+    if rule != "balanced":
+        return f"Of those K = {k} is best by {_RULES[rule]} ({score:.3f})."
+    return f"Of those K = {k} has the best score ({_RULES[rule]}), {_score_of(by_k[k])}."
+
+
+def _explain_second(by_k: dict[int, Candidate], choice: Choice, rule: Rule) -> str:
+    if choice.second_k is None:
+        return ""
+    score = choice.scores[choice.second_k]
+    told = _score_of(by_k[choice.second_k]) if rule == "balanced" or score is None else f"{score:.3f}"
+    return f"Second came K = {choice.second_k}, {told}."
+
+
+def _list_ruled_out(candidates: Sequence[Candidate], choice: Choice) -> str:
+    parts = [f"K = {one.k} ({_failures(choice, one.k)})" for one in candidates if not choice.passes(one.k)]
+    return f"Ruled out: {'; '.join(parts)}." if parts else ""
+
+
+def _list_other_measures(candidates: Sequence[Candidate], choice: Choice) -> str:
+    fair = [one for one in candidates if one.k in choice.pool]
+    least = min((one for one in fair if one.davies_bouldin is not None), key=lambda one: one.davies_bouldin or 0, default=None)
+    told = [f"the knee of WSSSE {'is nowhere' if choice.knee is None else f'is at {choice.knee}'}"]
+    if least is not None:
+        most = max(fair, key=lambda one: one.calinski_harabasz or 0.0)
+        plain = max(fair, key=lambda one: one.silhouette or 0.0)
+        told = [f"silhouette alone prefers {plain.k}", f"Calinski-Harabasz {most.k}", f"Davies-Bouldin {least.k}", *told]
+    return f"Of the same K, {', '.join(told)}."
+
+
+def _explain_structure(one: Candidate, choice: Choice) -> str:
+    numbers = []
+    if one.silhouette is not None and one.null_silhouette is not None:
+        numbers.append(f"silhouette {one.silhouette:.3f}, {one.null_silhouette:.3f} on permuted columns")
+    if one.null_gain is not None:
+        numbers.append(f"{one.null_gain:.0%} less WSSSE than there")
+    if one.weakest_stability is not None:
+        numbers.append(f"least stable segment {one.weakest_stability:.2f}")
+    told = f" ({'; '.join(numbers)})" if numbers else ""
+    return f"Structure: {choice.structure}{told}: {_STRUCTURES[choice.structure]}."
+
+
+def _score_of(one: Candidate) -> str:
+    if one.score is None or one.gap is None:
+        return "undefined"
+    return f"{one.score:.3f} = {math.sqrt(one.gap):.3f} x {one.silhouette:.3f} x {one.weakest_stability:.3f}"
+
+
+def _failures(choice: Choice, k: int) -> str:
+    return "; ".join(gate.reason for gate in choice.gates[k] if gate.is_passed is False)
+
+
+def _list(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

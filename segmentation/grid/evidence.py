@@ -1,0 +1,206 @@
+"""What was found of every K as candidates for the choice, and the choice as rows of ``grid``, ``decision``, ``stability``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from segmentation.clustering.fused import Solution
+from segmentation.clustering.measures import Evaluation
+from segmentation.clustering.refits import Support
+from segmentation.config.schema import Clustering
+from segmentation.errors import ModelError
+from segmentation.grid.choice import Candidate, Choice, Dominant, Thresholds, choose_k
+from segmentation.grid.solve import Solved
+
+_BANDS = {0.85: "highly stable", 0.75: "stable", 0.6: "doubtful", 0.0: "unstable"}
+
+
+def weigh(
+    solved: Solved, columns: Sequence[str], clustering: Clustering, *, asked_k: int | None
+) -> tuple[list[Candidate], Choice]:
+    """Return the candidates and the choice among them.
+
+    Raises
+    ------
+    ModelError
+        If no K has as many segments as asked.
+    """
+    candidates = [
+        _candidate(one.k, one.iterations, one.converged, found, solved.supports[one.k], _dominant(found, solved, columns))
+        for one, found in solved.solutions
+    ]
+    wanted = asked_k or min(one.k for one in candidates)
+    if not any(one.is_usable and one.k >= wanted for one in candidates):
+        raise ModelError(
+            "--k" if asked_k else "clustering.k_min",
+            expected=f"at most {max(one.effective_k for one in candidates)}, the number of distinct customers",
+            found=str(wanted),
+        )
+    choice = choose_k(
+        candidates,
+        thresholds=Thresholds(
+            min_share=clustering.min_share,
+            max_share=clustering.max_share,
+            min_stability=clustering.min_stability,
+            min_null_gain=clustering.min_null_gain,
+            max_iterations=clustering.max_iterations,
+        ),
+        rule=clustering.rule,
+        total=_total(solved),
+        asked_k=asked_k,
+    )
+    return candidates, choice
+
+
+def _candidate(
+    k: int, iterations: int, converged: bool | None, found: Evaluation, support: Support, dominant: Dominant
+) -> Candidate:
+    null_unexplained = 1 - support.null_explained
+    gain = 1 - (1 - found.explained_share) / null_unexplained if null_unexplained > 0 else 0.0
+    return Candidate(
+        k=k,
+        wssse=found.wssse,
+        silhouette=found.silhouette,
+        calinski_harabasz=found.calinski_harabasz,
+        davies_bouldin=found.davies_bouldin,
+        smallest_share=found.smallest_share,
+        largest_share=found.largest_share,
+        effective_k=found.effective_k,
+        iterations=iterations,
+        converged=converged,
+        stability=support.adjusted_rand,
+        weakest_stability=support.weakest,
+        null_gain=gain,
+        null_silhouette=support.null_silhouette,
+        dominant=dominant,
+    )
+
+
+def _dominant(found: Evaluation, solved: Solved, columns: Sequence[str]) -> Dominant:
+    between, variance = dict.fromkeys(columns, 0.0), dict.fromkeys(columns, 0.0)
+    for column, own, total in zip(columns, found.between_shares, solved.variance_shares, strict=True):
+        between[column] += own
+        variance[column] += total
+    feature = max(between, key=lambda column: between[column])
+    return Dominant(feature, between[feature], variance[feature])
+
+
+def _total(solved: Solved) -> float:
+    """Return the WSSSE of a single segment."""
+    _, found = solved.solutions[0]
+    return found.wssse / (1 - found.explained_share) if found.explained_share < 1 else found.wssse
+
+
+def grid_rows(
+    solved: Solved, candidates: Sequence[Candidate], choice: Choice, verdicts: dict[int, str], algorithm: str
+) -> list[dict[str, Any]]:
+    """Return the rows of ``tables.GRID``."""
+    return [
+        {
+            "k": fit.k,
+            "wssse": found.wssse,
+            "silhouette": found.silhouette,
+            "smallest_share": found.smallest_share,
+            "largest_share": found.largest_share,
+            "iterations": fit.iterations,
+            "converged": fit.converged,
+            "effective_k": found.effective_k,
+            "seed": fit.seed,
+            "is_eligible": choice.passes(fit.k),
+            "is_chosen": fit.k == choice.k,
+            "verdict": verdicts[fit.k],
+            "solver": solved.solver,
+            "weakest_silhouette": found.weakest_silhouette,
+            "silhouette_error": found.silhouette_error,
+            "calinski_harabasz": found.calinski_harabasz,
+            "davies_bouldin": found.davies_bouldin,
+            "last_gain": fit.gain,
+            "algorithm": algorithm,
+            "explained_share": found.explained_share,
+            "stability": one.stability,
+            "weakest_stability": one.weakest_stability,
+            "null_gain": one.null_gain,
+            "null_silhouette": one.null_silhouette,
+            "is_knee": fit.k == choice.knee,
+            "score": choice.scores[fit.k],
+            "trap": choice.traps.get(fit.k),
+        }
+        for (fit, found), one in zip(solved.solutions, candidates, strict=True)
+    ]
+
+
+def replace_by_single(rows: Sequence[dict[str, Any]], solution: Solution, decision: str) -> list[dict[str, Any]]:
+    """Return the rows of ``tables.GRID`` with the single segment, which stands for no structure, as the one chosen."""
+    fit, found = solution
+    single = dict.fromkeys(rows[0]) | {name: rows[0][name] for name in ("solver", "algorithm", "silhouette_error")}
+    single |= {"k": 1, "wssse": found.wssse, "explained_share": 0.0, "smallest_share": 1.0, "largest_share": 1.0}
+    single |= {"iterations": fit.iterations, "converged": fit.converged, "effective_k": 1, "seed": fit.seed}
+    single |= {"is_eligible": False, "is_chosen": True, "is_knee": False, "verdict": f"chosen: {decision}"}
+    others = [row | {"is_chosen": False, "verdict": row["verdict"].replace("chosen: ", "passed over: ", 1)} for row in rows]
+    return [single, *others]
+
+
+def decision_rows(choice: Choice) -> list[dict[str, Any]]:
+    """Return the rows of ``tables.DECISION``."""
+    words = {True: "passed", False: "failed", None: "not measured"}
+    rows = [
+        {
+            "k": k,
+            "gate": gate.name,
+            "value": gate.value,
+            "threshold": gate.threshold,
+            "is_passed": gate.is_passed,
+            "verdict": words[gate.is_passed],
+            "reason": gate.reason,
+        }
+        for k, gates in choice.gates.items()
+        for gate in gates
+    ]
+    for k, score in choice.scores.items():
+        place = {choice.rule_k: "first", choice.second_k: "second"}.get(k, "other")
+        reason = choice.traps.get(k) or f"{place} by the rule" + ("" if k in choice.pool else ", which does not look at it")
+        rows.append(
+            {
+                "k": k,
+                "gate": "rule",
+                "value": score,
+                "threshold": None,
+                "is_passed": k == choice.rule_k,
+                "verdict": place,
+                "reason": reason,
+            }
+        )
+    return rows
+
+
+def structure_row(choice: Choice, candidates: Sequence[Candidate]) -> dict[str, Any]:
+    """Return the row of ``tables.DECISION`` that says how much structure there is."""
+    chosen = next(one for one in candidates if one.k == choice.k)
+    return {
+        "k": choice.k,
+        "gate": "structure",
+        "value": chosen.beyond_chance,
+        "threshold": None,
+        "is_passed": choice.structure != "none",
+        "verdict": choice.structure,
+        "reason": "silhouette corrected for chance, (found - permuted) / (1 - permuted); with stability and the null's gate",
+    }
+
+
+def stability_rows(solved: Solved, orders: dict[int, list[int]]) -> list[dict[str, Any]]:
+    """Return the rows of ``tables.STABILITY``; ``orders`` has the centres of each K in canonical order."""
+    rows = []
+    for fit, found in solved.solutions:
+        support = solved.supports[fit.k]
+        for segment, center in enumerate(orders[fit.k]):
+            jaccard = support.jaccards[center]
+            rows.append(
+                {
+                    "k": fit.k,
+                    "segment_id": segment,
+                    "customer_share": found.sizes[center] / sum(found.sizes),
+                    "jaccard": jaccard,
+                    "lowest_jaccard": support.lowest_jaccards[center],
+                    "verdict": next(word for least, word in _BANDS.items() if jaccard >= least),
+                }
+            )
+    return rows

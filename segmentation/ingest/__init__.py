@@ -1,0 +1,1 @@
+"""Sources to ``transactions``, ``customers``, ``quarantine``, ``row_counts``."""

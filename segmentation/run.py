@@ -1,0 +1,201 @@
+"""What every stage knows of its run, what it hands on, and the ``runs`` table."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pyspark.ml import PipelineModel
+from pyspark.sql import DataFrame
+from pyspark.storagelevel import StorageLevel
+
+import segmentation
+from segmentation.config.schema import Config
+from segmentation.errors import ConfigError, PublishError
+from segmentation.parallel import side_by_side
+from segmentation.tables import CURRENT, PUBLISHED, RUNNING, RUNS, Rows, Table
+from segmentation.warehouse.lake import Lake
+from segmentation.warehouse.session import delta_version
+
+
+@dataclass
+class Hands:
+    """What the stages of one process hand on, so that nothing is read back that is at hand."""
+
+    frames: dict[str, DataFrame] = field(default_factory=dict)
+    rows: dict[str, Rows] = field(default_factory=dict)
+    model: PipelineModel | None = None
+    held: list[DataFrame] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution: who it is, what it was asked, where it writes, and what is at hand."""
+
+    run_id: str
+    config: Config
+    lake: Lake
+    started_at: datetime
+    hands: Hands = field(default_factory=Hands)
+
+    @property
+    def model_path(self) -> str:
+        return f"{self.lake.models}/{self.run_id}"
+
+    def read(self, table: Table) -> DataFrame:
+        """Return this run's slice of a table: the frame at hand, else the stored one.
+
+        Raises
+        ------
+        PublishError
+            If an earlier stage has not written it.
+        """
+        at_hand = self.hands.frames.get(table.name)
+        return self.lake.read(table, run_id=self.run_id) if at_hand is None else at_hand
+
+    def read_rows(self, table: Table) -> Rows:
+        """Return this run's rows of a small table: those at hand, else the stored ones."""
+        at_hand = self.hands.rows.get(table.name)
+        return self.lake.read_rows(table, run_ids=[self.run_id]) if at_hand is None else at_hand
+
+    def write_rows(self, *outputs: tuple[Iterable[dict[str, Any]], Table]) -> None:
+        """Replace this run's slice of each table by rows that the driver made; ``run_id`` is filled in."""
+        for rows, table in outputs:
+            self.hands.rows[table.name] = [{"run_id": self.run_id, **row} for row in rows]
+
+        def write(table: Table) -> None:
+            self.lake.write_rows(self.hands.rows[table.name], table, run_id=self.run_id)
+
+        side_by_side(self.lake.spark, write, [table for _, table in outputs])
+
+    def write_frame(self, frame: DataFrame, table: Table, *, rows: int | None) -> None:
+        """Replace this run's slice of a table by a frame of so many rows (None: any number), and hand it on as written."""
+        self.hands.frames[table.name] = self.lake.write_frame(frame, table, run_id=self.run_id, rows=rows)
+
+    def hold(self, frame: DataFrame) -> DataFrame:
+        """Return ``frame`` cached until ``let_go`` or the end of the run."""
+        self.hands.held.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
+        return frame
+
+    def let_go(self, *, but: DataFrame | None = None) -> None:
+        """Drop every cached frame, or all ``but`` one."""
+        for frame in self.hands.held:
+            if frame is not but:
+                frame.unpersist()
+        self.hands.held[:] = [frame for frame in self.hands.held if frame is but]
+
+
+def read_run(run: Run) -> dict[str, Any] | None:
+    """Return the run's row of ``runs``, None before its first stage."""
+    return next(iter(run.read_rows(RUNS)), None)
+
+
+def begin_run(run: Run) -> dict[str, Any]:
+    """Return the run's row, written as RUNNING unless it is published: then it stays current until published again.
+
+    Raises
+    ------
+    PublishError
+        If the run is published from another configuration.
+    """
+    known = read_run(run)
+    if known is not None and known["status"] == PUBLISHED:
+        _check_same(run, known, config_hash=run.config.fingerprint())
+        return known
+    run.write_rows(([_facts(run)], RUNS))
+    return run.read_rows(RUNS)[0]
+
+
+def note(run: Run, **facts: Any) -> None:
+    """Add facts to the run's row.
+
+    Raises
+    ------
+    PublishError
+        If the run is published with other facts.
+    """
+    known = check_begun(run)
+    if known["status"] == PUBLISHED:
+        _check_same(run, known, **facts)
+    else:
+        run.write_rows(([known | facts], RUNS))
+
+
+def _check_same(run: Run, known: dict[str, Any], **facts: Any) -> None:
+    for what, found in facts.items():
+        if known[what] != found:
+            raise PublishError(
+                f"--run-id {run.run_id}",
+                expected=f"the {what.replace('_', ' ')} it was published with, {str(known[what])[:12]}, or a new run id",
+                found=str(found)[:12],
+            )
+
+
+def check_begun(run: Run) -> dict[str, Any]:
+    """Return the run's row of ``runs``.
+
+    Raises
+    ------
+    PublishError
+        If ``ingest`` has not begun the run.
+    ConfigError
+        If it began it with another configuration.
+    """
+    known = read_run(run)
+    if known is None:
+        raise PublishError(f"--run-id {run.run_id}", expected="a run that ingest began", found="none")
+    if known["config_hash"] != run.config.fingerprint():
+        raise ConfigError(
+            "--config",
+            expected=f"the configuration that run {run.run_id} began with ({known['config_hash'][:12]})",
+            found=run.config.fingerprint()[:12],
+        )
+    return known
+
+
+def publish_run(run: Run, *, facts: dict[str, Any], tables: Sequence[Table], published_at: datetime) -> None:
+    """Check the protocol of ``tables``, publish the run by one commit to ``runs``, then refresh ``current_*``.
+
+    A crash before the commit leaves the former run current; one after it leaves ``current_*`` at the former run,
+    whole, until the next publication.
+    """
+    spark, store = run.lake.spark, run.lake.store
+    side_by_side(spark, store.check_protocol, tables)
+    known = check_begun(run)
+    found = side_by_side(spark, store.version, tables)
+    versions = {table.name: version for table, version in zip(tables, found, strict=True)}
+    row = known | {
+        **{name: value for name, value in _facts(run).items() if value is not None},
+        **facts,
+        "started_at": known["started_at"] if known["status"] == RUNNING else run.started_at,
+        "status": PUBLISHED,
+        "published_seq": max((one["published_seq"] or 0 for one in run.lake.read_rows(RUNS)), default=0) + 1,
+        "table_versions": json.dumps(versions, sort_keys=True),
+        "model_path": run.model_path,
+        "published_at": published_at,
+    }
+    run.write_rows(([row], RUNS))
+    copied = [table for table in tables if table.name in CURRENT]
+
+    def refresh(table: Table) -> None:
+        run.lake.copy(table, CURRENT[table.name], run_id=run.run_id, rows=facts["customers"])
+
+    side_by_side(spark, refresh, copied)
+    side_by_side(spark, store.check_protocol, [RUNS, *(CURRENT[table.name] for table in copied)])
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    empty: dict[str, Any] = dict.fromkeys(field.name for field in RUNS.columns)
+    return empty | {
+        "run_id": run.run_id,
+        "status": RUNNING,
+        "as_of": run.config.as_of,
+        "seeds": ",".join(map(str, run.config.clustering.seeds)),
+        "rule": run.config.clustering.rule,
+        "config_hash": run.config.fingerprint(),
+        "spark_version": run.lake.spark.version,
+        "delta_version": delta_version(),
+        "package_version": segmentation.__version__,
+        "started_at": run.started_at,
+    }

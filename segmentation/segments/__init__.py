@@ -1,0 +1,1 @@
+"""``features``, ``assignments`` and the model to all that describes the segments."""

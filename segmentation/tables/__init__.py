@@ -1,0 +1,69 @@
+"""Every table the project writes: its columns, their types, units and keys; knows no engine.
+
+A BI tool reads these tables, so they hold scalar columns only.
+"""
+
+from segmentation.tables.advice import ACTIONS
+from segmentation.tables.assign import ASSIGNMENTS
+from segmentation.tables.core import (
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    INT,
+    LONG,
+    MONEY,
+    MONEY_TOTAL,
+    QUANTITY,
+    STRING,
+    TIMESTAMP,
+    Column,
+    Rows,
+    Table,
+    decimal_digits,
+)
+from segmentation.tables.features import FEATURES
+from segmentation.tables.grid import CENTROIDS, DECISION, GRID, STABILITY
+from segmentation.tables.ingest import CUSTOMERS, KEPT, QUARANTINE, ROW_COUNTS, TRANSACTIONS
+from segmentation.tables.runs import CURRENT, PUBLISHED, RUNNING, RUNS
+from segmentation.tables.segments import EXEMPLARS, HISTOGRAMS, MAP_AXES, PROFILES, SEGMENT_MAP, SEGMENT_RULES, SEGMENTS, TRAITS
+
+__all__ = [
+    "ACTIONS",
+    "ASSIGNMENTS",
+    "BOOLEAN",
+    "CENTROIDS",
+    "CURRENT",
+    "CUSTOMERS",
+    "DATE",
+    "DECISION",
+    "DOUBLE",
+    "EXEMPLARS",
+    "FEATURES",
+    "GRID",
+    "HISTOGRAMS",
+    "INT",
+    "KEPT",
+    "LONG",
+    "MAP_AXES",
+    "MONEY",
+    "MONEY_TOTAL",
+    "PROFILES",
+    "PUBLISHED",
+    "QUANTITY",
+    "QUARANTINE",
+    "ROW_COUNTS",
+    "RUNNING",
+    "RUNS",
+    "SEGMENTS",
+    "SEGMENT_MAP",
+    "SEGMENT_RULES",
+    "STABILITY",
+    "STRING",
+    "TIMESTAMP",
+    "TRAITS",
+    "TRANSACTIONS",
+    "Column",
+    "Rows",
+    "Table",
+    "decimal_digits",
+]

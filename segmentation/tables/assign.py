@@ -1,0 +1,24 @@
+"""Each customer's segment."""
+
+from segmentation.tables.core import CUSTOMER_ID, DOUBLE, INT, RUN_ID, SEGMENT_ID, Column, Table
+
+ASSIGNMENTS = Table(
+    "assignments",
+    "Each customer's segment.",
+    ("run_id", "customer_id"),
+    (
+        RUN_ID,
+        CUSTOMER_ID,
+        SEGMENT_ID,
+        Column("distance", DOUBLE, "Euclidean distance to the own centroid, scaled units", required=True),
+        Column("runner_up_segment_id", INT, "segment of the second nearest centroid"),
+        Column(
+            "margin",
+            DOUBLE,
+            "distance to the runner-up's centroid minus distance, scaled units; 0 is a tie, null with one segment",
+        ),
+        Column(
+            "silhouette", DOUBLE, "how much nearer to the own segment's customers than to the next's, -1 to 1; squared Euclidean"
+        ),
+    ),
+)

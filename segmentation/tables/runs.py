@@ -1,0 +1,57 @@
+"""The runs, and what readers find without knowing one."""
+
+from dataclasses import replace
+
+from segmentation.tables.assign import ASSIGNMENTS
+from segmentation.tables.core import DATE, DOUBLE, INT, LONG, RUN_ID, STRING, TIMESTAMP, Column, Table
+from segmentation.tables.segments import PROFILES, SEGMENTS
+
+RUNNING, PUBLISHED = "RUNNING", "PUBLISHED"
+
+RUNS = Table(
+    "runs",
+    "One row per run; status PUBLISHED is the point of publication.",
+    ("run_id",),
+    (
+        RUN_ID,
+        Column("status", STRING, "RUNNING or PUBLISHED", required=True),
+        Column("published_seq", LONG, "publication order, 1 first; the largest is current"),
+        Column("as_of", DATE, "first day not seen; null without transactions"),
+        Column("k", INT, "number of segments chosen"),
+        Column("decision", STRING, "why this K, in words"),
+        Column(
+            "spark_silhouette", DOUBLE, "silhouette of the published assignments by Spark's ClusteringEvaluator; null with one"
+        ),
+        Column("spark_silhouette_customers", LONG, "customers it was measured on, count; a sample of large tables"),
+        Column("structure", STRING, "strong, moderate, weak or none: how far the segments are more than chance"),
+        Column("rule", STRING, "rule that chooses K"),
+        Column("rule_k", INT, "K that the rule took; another than k where a K was asked for"),
+        Column("rows_read", LONG, "rows read from all sources, count"),
+        Column("rows_kept", LONG, "rows kept, count"),
+        Column("rows_set_aside", LONG, "rows set aside, count; rows_read = rows_kept + rows_set_aside"),
+        Column("customers", LONG, "customers assigned, count"),
+        Column("layout_partitions", INT, "partitions of the canonical layout, count"),
+        Column("category_shares", STRING, "JSON: features of category shares that this run computed"),
+        Column("seeds", STRING, "restart seeds, comma separated"),
+        Column("table_versions", STRING, "JSON: Delta version of each table that holds this run"),
+        Column("source_versions", STRING, "JSON: Delta version of each Delta source"),
+        Column(
+            "config_hash",
+            STRING,
+            "SHA-256 of the effective configuration without paths, K asked for and the section segments",
+            required=True,
+        ),
+        Column("input_fingerprint", STRING, "SHA-256 over the rows of all sources, whatever their order or files"),
+        Column("model_path", STRING, "where the PipelineModel lies"),
+        Column("spark_version", STRING, "Spark version", required=True),
+        Column("delta_version", STRING, "Delta Lake version", required=True),
+        Column("package_version", STRING, "version of this package", required=True),
+        Column("started_at", TIMESTAMP, "start of the run, UTC", required=True),
+        Column("published_at", TIMESTAMP, "instant of publication, UTC"),
+    ),
+)
+
+CURRENT = {
+    table.name: replace(table, name=f"current_{table.name}", comment=f"Newest published run of {table.name}.")
+    for table in (ASSIGNMENTS, SEGMENTS, PROFILES)
+}

@@ -1,0 +1,127 @@
+"""What the segments are."""
+
+from segmentation.tables.core import DOUBLE, INT, LONG, MONEY_TOTAL, RANK, RUN_ID, SEGMENT_ID, STRING, Column, Table
+
+PROFILES = Table(
+    "profiles",
+    "Per segment and feature: statistics in original units, one row each.",
+    ("run_id", "segment_id", "feature", "statistic"),
+    (
+        RUN_ID,
+        SEGMENT_ID,
+        Column("feature", STRING, "feature, or feature=level for a category", required=True),
+        Column(
+            "statistic",
+            STRING,
+            "mean, median, p10, p25, p75, p90, population_mean, population_median (feature's unit); share, population_share, "
+            "missing_share (0 to 1); index (segment / population x 100); z (population standard deviations)",
+            required=True,
+        ),
+        Column("value", DOUBLE, "the statistic; null when undefined"),
+    ),
+)
+
+SEGMENTS = Table(
+    "segments",
+    "One row per segment.",
+    ("run_id", "segment_id"),
+    (
+        RUN_ID,
+        SEGMENT_ID,
+        Column("segment_name", STRING, "name, unique in the run", required=True),
+        Column("archetype", STRING, "key of the naming rule; null where the name comes from traits"),
+        Column("color", STRING, "colour in charts, #rrggbb"),
+        Column("customers", LONG, "customers, count", required=True),
+        Column("customer_share", DOUBLE, "customers / all customers, 0 to 1", required=True),
+        Column("revenue", MONEY_TOTAL, "sum of the revenue feature, its currency; null without one"),
+        Column("revenue_share", DOUBLE, "revenue / all revenue; null without revenue"),
+        Column("sets_apart", STRING, "most distinguishing features with segment and population values", required=True),
+    ),
+)
+
+TRAITS = Table(
+    "traits",
+    "What sets a segment apart, strongest first.",
+    ("run_id", "segment_id", "rank"),
+    (
+        RUN_ID,
+        SEGMENT_ID,
+        RANK,
+        Column("feature", STRING, "feature, or feature=level for a category", required=True),
+        Column(
+            "segment_value", DOUBLE, "the segment's mean in the feature's unit; its share of customers for a level", required=True
+        ),
+        Column("population_value", DOUBLE, "the same of all customers", required=True),
+        Column("effect", DOUBLE, "segment minus population, population standard deviations", required=True),
+        Column("lift", DOUBLE, "segment / population of a level; null for a number"),
+        Column("kind", STRING, "number or level", required=True),
+    ),
+)
+
+EXEMPLARS = Table(
+    "exemplars",
+    "The customers nearest to their segment's centre.",
+    ("run_id", "segment_id", "rank"),
+    (
+        RUN_ID,
+        SEGMENT_ID,
+        RANK,
+        Column("customer_id", STRING, "pseudonym of the customer, or the id where the configuration says so", required=True),
+        Column("distance", DOUBLE, "Euclidean distance to the centroid, scaled units", required=True),
+    ),
+)
+
+SEGMENT_RULES = Table(
+    "segment_rules",
+    "Up to three readable conditions a segment, from a small tree. They do not overlap: the recalls of a segment add up.",
+    ("run_id", "segment_id", "rule"),
+    (
+        RUN_ID,
+        SEGMENT_ID,
+        Column("rule", INT, "number of the rule within the segment, 1 catches the most of it", required=True),
+        Column("condition", STRING, "condition on features in their own units", required=True),
+        Column("customers", LONG, "customers that the condition catches, count", required=True),
+        Column("precision", DOUBLE, "those of the segment / customers caught, 0 to 1; null when none is caught"),
+        Column("recall", DOUBLE, "those of the segment / customers of the segment, 0 to 1", required=True),
+    ),
+)
+
+HISTOGRAMS = Table(
+    "histograms",
+    "Distribution of each number, of every segment and of all customers.",
+    ("run_id", "feature", "segment_id", "bin"),
+    (
+        RUN_ID,
+        Column("feature", STRING, "feature", required=True),
+        Column("segment_id", INT, "segment; null for all customers"),
+        Column("bin", INT, "bin, 0 first; the first and the last hold what lies beyond them too", required=True),
+        Column("lower", DOUBLE, "lower edge of the bin, the feature's unit", required=True),
+        Column("upper", DOUBLE, "upper edge of the bin, the feature's unit", required=True),
+        Column("customers", LONG, "customers, count", required=True),
+    ),
+)
+
+SEGMENT_MAP = Table(
+    "segment_map",
+    "A sample of customers, without ids, on the two strongest principal components of the scaled features.",
+    (),
+    (
+        RUN_ID,
+        SEGMENT_ID,
+        Column("x", DOUBLE, "first principal component, scaled units", required=True),
+        Column("y", DOUBLE, "second principal component, scaled units", required=True),
+    ),
+)
+
+MAP_AXES = Table(
+    "map_axes",
+    "What the axes of segment_map mean.",
+    ("run_id", "axis", "feature"),
+    (
+        RUN_ID,
+        Column("axis", STRING, "x or y", required=True),
+        Column("feature", STRING, "feature, or feature=level for a category", required=True),
+        Column("loading", DOUBLE, "weight of the feature on the axis, -1 to 1", required=True),
+        Column("explained_share", DOUBLE, "variance along the axis / all variance of the sample, 0 to 1", required=True),
+    ),
+)

@@ -1,0 +1,72 @@
+"""The trained PipelineModel as a folder with a manifest of hashes, and single files."""
+
+import hashlib
+import json
+import uuid
+from typing import Any
+
+from pyspark.ml import PipelineModel
+from pyspark.sql import SparkSession
+
+from segmentation.errors import ModelError
+from segmentation.warehouse.files import hadoop, write_file
+
+MANIFEST = "manifest.json"
+
+
+def save_model(spark: SparkSession, model: PipelineModel, path: str, facts: dict[str, Any]) -> None:
+    """Save ``model`` under ``path`` with ``manifest.json``: ``facts``, the class of each stage, SHA-256 of each file.
+
+    It is written beside ``path`` and moved there, so that a killed run leaves no half model.
+    """
+    unfinished = f"{path}.{uuid.uuid4().hex[:8]}.unfinished"
+    model.write().save(unfinished)
+    manifest = {
+        **facts,
+        "class": "org.apache.spark.ml.PipelineModel",
+        "spark_version": spark.version,
+        "stages": [type(stage).__name__ for stage in model.stages],
+        "files": _hash_files(spark, unfinished),
+    }
+    write_file(spark, f"{unfinished}/{MANIFEST}", json.dumps(manifest, indent=1, sort_keys=True).encode())
+    system, java_path = hadoop(spark, unfinished)
+    if system.exists(java_path(path)):
+        system.delete(java_path(path), True)
+    system.rename(java_path(unfinished), java_path(path))
+
+
+def load_model(spark: SparkSession, path: str) -> PipelineModel:
+    """Load a model whose files are those of its manifest.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or a file was added, changed or removed since it was saved.
+    """
+    system, java_path = hadoop(spark, path)
+    if not system.exists(java_path(f"{path}/{MANIFEST}")):
+        raise ModelError(path, expected="a model with a manifest", found="none; run fit_grid first")
+    text = spark.read.text(f"{path}/{MANIFEST}", wholetext=True).collect()[0]["value"]
+    stored, found = json.loads(text)["files"], _hash_files(spark, path)
+    changed = sorted(name for name in stored.keys() | found.keys() if stored.get(name) != found.get(name))
+    if changed:
+        raise ModelError(path, expected="the files of its manifest", found=f"another {', '.join(changed[:3])}")
+    return PipelineModel.load(path)
+
+
+def _hash_files(spark: SparkSession, path: str) -> dict[str, str]:
+    """Return the SHA-256 of each file below ``path`` but the manifest; the files are few and small."""
+    system, java_path = hadoop(spark, path)
+    root = str(system.makeQualified(java_path(path)).toString()).rstrip("/") + "/"
+    files, hashes = system.listFiles(java_path(path), True), {}
+    while files.hasNext():
+        status = files.next()
+        name = str(status.getPath().toString()).removeprefix(root)
+        if name == MANIFEST or name.endswith(".crc"):
+            continue
+        stream = system.open(status.getPath())
+        try:
+            hashes[name] = hashlib.sha256(bytes(stream.readAllBytes())).hexdigest()
+        finally:
+            stream.close()
+    return dict(sorted(hashes.items()))

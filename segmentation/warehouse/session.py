@@ -1,0 +1,232 @@
+"""The one SparkSession: time zone, Delta, worker Python, and where the JARs come from."""
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyspark
+from py4j.protocol import Py4JJavaError
+from pyspark import SparkConf, SparkContext
+from pyspark.errors import PySparkException
+from pyspark.java_gateway import launch_gateway
+from pyspark.sql import SparkSession
+
+from segmentation.errors import SetupError
+
+SPARK_MINOR = "4.2"
+DELTA_VERSION = "4.4.0"
+DELTA_PACKAGE = f"io.delta:delta-spark_{SPARK_MINOR}_2.13:{DELTA_VERSION}"
+# Spark has these itself; without the excludes a second copy of each comes along.
+DELTA_EXCLUDES = (
+    "org.apache.hadoop:*,org.apache.parquet:*,com.fasterxml.jackson.core:*,com.fasterxml.jackson.datatype:*,"
+    "org.apache.logging.log4j:*,org.slf4j:*,org.xerial.snappy:*,com.github.luben:*,io.airlift:*,commons-pool:*,"
+    "commons-logging:*,com.google.code.findbugs:*,javax.annotation:*,org.locationtech.jts:*,org.roaringbitmap:*"
+)
+_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
+_ALWAYS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.extensions": _EXTENSION,
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.maxConcurrentOutputFileWriters": "4",  # or every write sorts its rows by run_id, a constant
+}
+# What ``DELTA_PACKAGE`` brings, as Ivy names it below ~/.ivy2.5.2/jars.
+DELTA_JARS = (
+    f"io.delta_delta-spark_{SPARK_MINOR}_2.13-{DELTA_VERSION}.jar",
+    *(
+        f"io.delta_delta-{part}-{DELTA_VERSION}.jar"
+        for part in ("storage", "kernel-api", "kernel-defaults", "kernel-unitycatalog")
+    ),
+    *(f"io.unitycatalog_unitycatalog-{part}-0.6.0.jar" for part in ("client", "hadoop")),
+)
+# Small tables on few cores: Delta's defaults are made for clusters.
+_LOCAL = {
+    "spark.driver.memory": os.environ.get("SPARK_DRIVER_MEMORY", "4g"),
+    # On few cores ParallelGC takes a tenth less time than G1, and code must run longer than by default to be worth the
+    # second compiler, which took a third of all seconds.
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 "
+    "-XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.debug.maxToStringFields": "200",
+}
+# By bytes of the sources: what a short run spends on compiling and planning it never earns back
+# (scripts/benchmark/NOTES.md). The second compiler pays from some millions of lines on.
+_C1 = {
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:TieredStopAtLevel=1",
+    "spark.sql.adaptive.enabled": "false",
+}
+_INTERPRETED = {
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+TINY_BYTES, SHORT_BYTES = 2**20, 24 * 2**20
+_FORBIDDEN = ("spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles")
+
+
+def open_session(
+    *, verbose: bool = False, settings: dict[str, str] | None = None, source_bytes: int | None = None
+) -> tuple[SparkSession, bool]:
+    """Return the session, and whether it was made here and so is the caller's to stop.
+
+    A session that exists is used as it is. Under ``spark-submit`` no master is set. Otherwise a local session goes to
+    ``SPARK_MASTER``, by default ``local[*]``, and the JVM's chatter to a file unless ``verbose``; it is tuned for a run
+    over ``source_bytes`` (None: unknown, which counts as large).
+
+    Raises
+    ------
+    SetupError
+        If Java, Python, Spark and Delta are missing or do not fit together.
+    """
+    _check_python()
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        _check_session(active)
+        return active, False
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    conf = SparkConf(loadDefaults=False).setAppName("customer segmentation")
+    try:
+        conf = _submitted_conf(conf) if submitted else _local_conf(conf, verbose, source_bytes)
+        for name, value in {**_ALWAYS, **(settings or {})}.items():
+            conf.set(name, value)
+        session = SparkSession.builder.config(conf=conf).getOrCreate()
+    except (PySparkException, Py4JJavaError) as error:
+        raise SetupError("Spark", expected="a session", found=_first_line(error)) from error
+    if not verbose:
+        session.sparkContext.setLogLevel("ERROR")
+    _check_session(session)
+    return session, not submitted
+
+
+def delta_version() -> str:
+    """Return the version of Delta whose Python part is installed."""
+    try:
+        return importlib.metadata.version("delta-spark")
+    except importlib.metadata.PackageNotFoundError:
+        return DELTA_VERSION
+
+
+def _local_conf(conf: SparkConf, verbose: bool, source_bytes: int | None) -> SparkConf:
+    _check_java()
+    for name, value in {**_LOCAL, **_tune(source_bytes)}.items():
+        conf.set(name, value)
+    conf.setMaster(os.environ.get("SPARK_MASTER", "local[*]"))
+    if not _has_delta_jar():
+        _add_delta(conf)
+    # Workers start the python3 of PATH, which knows nothing of a virtual environment that is not activated.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if not verbose and SparkContext._gateway is None:
+        _launch_quietly(conf)
+    return conf
+
+
+def _tune(source_bytes: int | None) -> dict[str, str]:
+    if source_bytes is None or source_bytes > SHORT_BYTES:
+        return {}
+    return _INTERPRETED if source_bytes <= TINY_BYTES else _C1
+
+
+def _add_delta(conf: SparkConf) -> None:
+    """Name the JARs where an earlier start left them; resolving them again takes seconds."""
+    known = [Path.home() / ".ivy2.5.2" / "jars" / name for name in DELTA_JARS]
+    if all(jar.is_file() for jar in known):
+        conf.set("spark.jars", ",".join(map(str, known)))
+    else:
+        conf.set("spark.jars.packages", DELTA_PACKAGE).set("spark.jars.excludes", DELTA_EXCLUDES)
+
+
+def _has_delta_jar() -> bool:
+    homes = {os.environ.get("SPARK_HOME"), str(Path(pyspark.__file__).parent)} - {None}
+    return any(list(Path(str(home), "jars").glob("delta-spark_*.jar")) for home in homes)
+
+
+def _launch_quietly(conf: SparkConf) -> None:
+    """Start the JVM with its standard error in a file, which is read only when the start fails."""
+    with tempfile.TemporaryFile() as chatter:
+        try:
+            SparkContext._gateway = launch_gateway(conf, popen_kwargs={"stderr": chatter})  # type: ignore[no-untyped-call]
+        except PySparkException:
+            chatter.seek(0)
+            raise _explain_start(chatter.read().decode(errors="replace")) from None
+        SparkContext._jvm = SparkContext._gateway.jvm
+
+
+def _explain_start(chatter: str) -> SetupError:
+    if "unresolved dependenc" in chatter.lower() or "UNRESOLVED" in chatter:
+        return SetupError(
+            "Delta JARs",
+            expected=f"{DELTA_PACKAGE} from Maven Central or ~/.ivy2.5.2; connect to the network once",
+            found="no way to get it",
+        )
+    lines = [line for line in chatter.splitlines() if "Exception" in line or "rror" in line]
+    return SetupError("Spark", expected="a JVM that starts", found=(lines or ["an early end"])[0][:300])
+
+
+def _submitted_conf(conf: SparkConf) -> SparkConf:
+    """Use what spark-submit was given; fetch Delta as ``spark.jars.packages`` would where it is on no class path."""
+    SparkContext._ensure_initialized()
+    jvm: Any = SparkContext._jvm
+    given = jvm.org.apache.spark.SparkConf()
+    loader = jvm.Thread.currentThread().getContextClassLoader()
+    resource = _EXTENSION.replace(".", "/") + ".class"
+    if loader.getResource(resource) is not None or "delta-spark" in given.get("spark.jars", ""):
+        return conf
+    uri = jvm.java.net.URI.create(f"ivy://{DELTA_PACKAGE}?exclude={DELTA_EXCLUDES}")
+    try:
+        found = jvm.org.apache.spark.util.DependencyUtils.resolveMavenDependencies(uri)
+    except Py4JJavaError as error:
+        raise SetupError(
+            "Delta JARs", expected=f"{DELTA_PACKAGE}: pass it with --packages or --jars", found=_first_line(error)
+        ) from error
+    jars = [found.apply(index) for index in range(found.size())]
+    for jar in jars:
+        loader.addURL(jvm.java.io.File(jar).toURI().toURL())
+    earlier = [jar for jar in given.get("spark.jars", "").split(",") if jar]
+    return conf.set("spark.jars", ",".join([*earlier, *jars]))
+
+
+def _check_python() -> None:
+    if not (3, 11) <= sys.version_info[:2] <= (3, 14):
+        raise SetupError("Python", expected="3.11 to 3.14", found=sys.version.split()[0])
+
+
+def _check_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
+    if java is None or not Path(java).exists():
+        where = f"none under JAVA_HOME={home}" if home else "none on PATH"
+        raise SetupError("Java", expected="17 or newer; install a JDK or set JAVA_HOME", found=where)
+    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    version = re.search(r'version "(\d+)', answer.stderr + answer.stdout)
+    if version is None or int(version.group(1)) < 17:
+        found = version.group(1) if version else "no version"
+        raise SetupError("Java", expected="17 or newer; install a JDK or set JAVA_HOME", found=f"{found} ({java})")
+
+
+def _check_session(session: SparkSession) -> None:
+    if not session.version.startswith(SPARK_MINOR + "."):
+        raise SetupError("Spark", expected=f"{SPARK_MINOR}.x for Delta {DELTA_VERSION}", found=session.version)
+    if not delta_version().startswith("4.4."):
+        raise SetupError("delta-spark", expected=DELTA_VERSION, found=delta_version())
+    for name in _FORBIDDEN:
+        if str(session.conf.get(name, "false")).lower() == "true":
+            raise SetupError(name, expected="false, or rows vanish unseen", found="true")
+    if _EXTENSION not in str(session.conf.get("spark.sql.extensions", "")):
+        raise SetupError("spark.sql.extensions", expected=_EXTENSION, found="a session made without it")
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+def _first_line(error: PySparkException | Py4JJavaError) -> str:
+    text = str(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
+    return next((line for line in text.splitlines() if line.strip()), "no word of the cause")[:300]

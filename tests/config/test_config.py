@@ -1,0 +1,112 @@
+"""Configurations are checked whole, and a fault is one line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from segmentation.config.load import load_config
+from segmentation.errors import ConfigError
+
+MINIMAL = """
+warehouse: {path: w}
+sources:
+  customers:
+    format: csv
+    path: c.csv
+    customer_id: id
+    attributes: {age: {from: age, type: number}}
+features:
+  use: {age: {}}
+"""
+
+
+def write(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "c.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["complete_journey", "online_retail", "telco_churn"])
+def test_shipped_configurations_are_complete(name: str) -> None:
+    inputs = {"online_retail": {"transactions": "t.csv"}, "telco_churn": {"customers": "c.csv"}}.get(name, {})
+
+    config = load_config(str(ROOT / "conf" / f"{name}.yaml"), as_of="2018-01-02", inputs=inputs)
+
+    assert config.features.use
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ("age: {}", "age: {lgo: true}"),
+            "features.use.age.lgo: expected one of cap, log, role, weight, found unknown key 'lgo'",
+        ),
+        (("features:", "feature:"), "feature: expected one of"),
+        (("age: {}", "agee: {}"), "one of age is expected, found agee"),
+        (("type: number", "type: ordinal"), "an ordinal attribute, and no other, has an order"),
+        (("path: c.csv", "path: 3"), "sources.customers.path"),
+        (("format: csv", "format: xml"), "'csv', 'parquet', 'delta', 'json' or 'table'"),
+        (("path: w", "path: w, schema: a.b"), "path or schema, and not both, is expected"),
+        (("    customer_id: id\n", ""), "sources.customers.customer_id: expected a value, found none"),
+        (("    format: csv\n", "    format: csv\n    format: json\n"), "key format twice"),
+        (("age: {}", "age: {weight: 99}"), "features.use.age.weight"),
+        (("features:", "segments: {names: {one: x}}\nfeatures:"), "segments.names.one"),
+        (("features:", "segments: {names: {-1: x}}\nfeatures:"), "segments.names.-1"),
+        (("features:", "segments: {names: {0: ' '}}\nfeatures:"), "a text of one line that is not blank is expected"),
+        (("features:", "segments: {names: {0: x, 1: x}}\nfeatures:"), "each name once is expected, x is there twice"),
+        (("features:", "segments: {colors: {0: red}}\nfeatures:"), "segments.colors.0"),
+        (("features:", "segments: {exemplars: names}\nfeatures:"), "'pseudonyms', 'ids' or 'off'"),
+        (("features:", "segments: {lift: 0}\nfeatures:"), "segments.lift"),
+    ],
+)
+def test_a_fault_is_one_line_with_its_place(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    path = write(tmp_path, MINIMAL.replace(*change))
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_transactions_ask_for_a_day() -> None:
+    with pytest.raises(ConfigError, match="--as-of: expected a day YYYY-MM-DD"):
+        load_config(str(ROOT / "conf/online_retail.yaml"), inputs={"transactions": "t.csv"})
+
+
+def test_command_line_wins_over_the_file(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, MINIMAL), inputs={"customers": "other"}, warehouse="here", k=5)
+
+    assert (config.sources.customers.path, config.warehouse.path, config.k) == ("other", "here", 5)  # type: ignore[union-attr]
+
+
+def test_fingerprint_ignores_paths_and_sees_what_shapes_the_result(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    moved = load_config(path, inputs={"customers": "other"}, warehouse="here")
+    changed = load_config(write(tmp_path, MINIMAL.replace("age: {}", "age: {log: true}")))
+
+    assert moved.fingerprint() == load_config(write(tmp_path, MINIMAL)).fingerprint()
+    assert changed.fingerprint() != moved.fingerprint()
+
+
+def test_a_name_is_any_text_of_one_line_and_changes_no_fingerprint(tmp_path: Path) -> None:
+    name = '</script> "Ω" =1+1 🛒 \u202eשלום'
+    plain = load_config(write(tmp_path, MINIMAL))
+    named = load_config(
+        write(
+            tmp_path, MINIMAL + f"segments: {{names: {{3: {json.dumps(name, ensure_ascii=False)}}}, colors: {{3: '#00ff00'}}}}\n"
+        )
+    )
+
+    assert named.segments.names == {3: name}
+    assert named.fingerprint() == plain.fingerprint()
+
+
+@pytest.mark.parametrize("text", ["off", "'off'"])
+def test_exemplars_are_switched_off_with_or_without_quotes(tmp_path: Path, text: str) -> None:
+    config = load_config(write(tmp_path, MINIMAL + f"segments: {{exemplars: {text}}}\n"))
+
+    assert config.segments.exemplars == "off"
