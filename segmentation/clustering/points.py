@@ -32,7 +32,7 @@ LOCAL_BYTES = 256 * 2**20
 _PACKED = "hashes binary, points binary, weights binary"
 
 # Executors need numpy and pyarrow; the kernels travel with the job, so that the package need not be installed there.
-cloudpickle.register_pickle_by_value(sys.modules[__package__ or "segmentation"])  # type: ignore[no-untyped-call]
+cloudpickle.register_pickle_by_value(sys.modules[__name__.partition(".")[0]])  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)
