@@ -1,4 +1,4 @@
-"""What the stages segments, advice and publish write: planted archetypes found again, and every table that explains the segments."""
+"""What segments, advice and publish write: planted archetypes found again, and every table that explains the segments."""
 
 import hashlib
 import hmac
