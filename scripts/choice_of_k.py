@@ -28,7 +28,7 @@ from segmentation.config.schema import Clustering
 from segmentation.grid.choice import Candidate, Choice
 from segmentation.grid.evidence import weigh
 from segmentation.grid.solve import Solved, choose_k_values, name_columns, solve, solve_and_support
-from segmentation.grid.stage import choose_ingredients
+from segmentation.readings import choose_ingredients
 from segmentation.report.stage import find_published
 from segmentation.run import Run
 from segmentation.synthetic import generate_mixture, generate_skewed
@@ -153,7 +153,8 @@ def seeds_on(spark: SparkSession, config_path: str, warehouse: str, inputs: dict
             plan = plan_preparation(features, choose_ingredients(run, newest), scaler="standard", pca_components=None)
             preparation = fit_preparation(features, plan)
             prepared = preparation.model.transform(features).select("customer_id", "features").cache()
-            solved = solve(run, prepared, preparation, choose_k_values(run, customers), customers)
+            k_values = choose_k_values(clustering, asked_k=None, customers=customers)
+            solved = solve(prepared, name_columns(preparation), clustering, k_values=k_values, customers=customers)
             _, choice = weigh(solved, name_columns(preparation), clustering, asked_k=None)
             centers = next(fit.centers for fit, _ in solved.solutions if fit.k == choice.k)
             points = np.array([row["features"].toArray() for row in prepared.orderBy("customer_id").collect()])

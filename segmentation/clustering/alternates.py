@@ -1,8 +1,8 @@
 """``BisectingKMeans`` and ``GaussianMixture`` of Spark ML in place of k-means, judged alike. Feeds ``grid``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pyspark.ml import Pipeline, PipelineModel, Transformer
@@ -16,9 +16,9 @@ from segmentation.clustering.agreement import Labels, cross_tabulate
 from segmentation.clustering.members import evaluate_labels
 from segmentation.clustering.points import Block
 from segmentation.clustering.refits import PERMUTE, RESAMPLE, Support, customers_of, permute_columns, resample, summarise
+from segmentation.errors import pick
 from segmentation.parallel import side_by_side
 
-Algorithm = Literal["bisecting_kmeans", "gaussian_mixture"]
 # A refit is some Spark jobs here, not some matrix products.
 SAMPLE_ROWS = 2000
 MOST_RESAMPLES, MOST_NULL_TABLES = 5, 2
@@ -41,10 +41,32 @@ class AlternateFit:
         return labelled.select(*prepared.columns, "prediction")
 
 
+def _fit_tree(prepared: DataFrame, shared: Mapping[str, Any], tolerance: float) -> tuple[float, AlternateFit]:
+    """Fit one tree of bisections; its cost is the WSSSE. Spark does not say whether it converged."""
+    model = Pipeline(stages=[*_lift(), BisectingKMeans(featuresCol=_LIFTED, **shared)]).fit(prepared)
+    return _summary(model).trainingCost, AlternateFit(shared["k"], shared["seed"], model, shared["maxIter"], None)
+
+
+def _fit_mixture(prepared: DataFrame, shared: Mapping[str, Any], tolerance: float) -> tuple[float, AlternateFit]:
+    """Fit one mixture; its cost is the negative log-likelihood."""
+    model = Pipeline(stages=[GaussianMixture(tol=tolerance, **shared)]).fit(prepared)
+    iterations = int(_summary(model).numIter)
+    is_converged = iterations < shared["maxIter"]
+    return -_summary(model).logLikelihood, AlternateFit(shared["k"], shared["seed"], model, iterations, is_converged)
+
+
+# By name: one restart of one K. It takes the frame, the parameters that all of Spark's estimators share, and the tolerance;
+# it returns what is least for the best restart, and the fit, whose model writes the column ``cluster``.
+ALGORITHMS: Mapping[str, Callable[[DataFrame, Mapping[str, Any], float], tuple[float, AlternateFit]]] = {
+    "bisecting_kmeans": _fit_tree,
+    "gaussian_mixture": _fit_mixture,
+}
+
+
 def fit_alternates(
     prepared: DataFrame,
     *,
-    algorithm: Algorithm,
+    algorithm: str,
     k_values: Sequence[int],
     seeds: Sequence[int],
     max_iterations: int,
@@ -59,17 +81,14 @@ def fit_alternates(
     tolerance : mixture: a restart ends when the log-likelihood changes by less
     """
 
+    fit_one = pick(ALGORITHMS, algorithm, place="clustering.algorithm")
+
     def fit(restart: tuple[int, int]) -> tuple[float, AlternateFit]:
         k, seed = restart
         shared: dict[str, Any] = {"k": k, "seed": seed, "maxIter": max_iterations, "predictionCol": _LABEL}
         if weight is not None:
             shared["weightCol"] = weight
-        if algorithm == "bisecting_kmeans":
-            model = Pipeline(stages=[*_lift(), BisectingKMeans(featuresCol=_LIFTED, **shared)]).fit(prepared)
-            return _summary(model).trainingCost, AlternateFit(k, seed, model, max_iterations, None)
-        model = Pipeline(stages=[GaussianMixture(tol=tolerance, **shared)]).fit(prepared)
-        iterations = int(_summary(model).numIter)
-        return -_summary(model).logLikelihood, AlternateFit(k, seed, model, iterations, iterations < max_iterations)
+        return fit_one(prepared, shared, tolerance)
 
     found = side_by_side(prepared.sparkSession, fit, [(k, seed) for k in k_values for seed in seeds])
     return [min((one for one in found if one[1].k == k), key=lambda one: (one[0], one[1].seed))[1] for k in k_values]
@@ -80,7 +99,7 @@ def support_alternates(
     sample: Block,
     fits: Sequence[AlternateFit],
     *,
-    algorithm: Algorithm,
+    algorithm: str,
     columns: Sequence[str],
     seed: int,
     resamples: int,

@@ -4,11 +4,12 @@ The sources of gates, rule and verdict, and what they do on planted groups, are 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Rule = Literal["balanced", "silhouette", "elbow", "davies_bouldin", "calinski_harabasz", "stability"]
+from segmentation.errors import pick
+
 Structure = Literal["strong", "moderate", "weak", "none"]
 
 # One segment with so many of the customers is the rest, not a group.
@@ -138,7 +139,7 @@ def choose_k(
     candidates: Sequence[Candidate],
     *,
     thresholds: Thresholds,
-    rule: Rule,
+    rule: str,
     total: float,
     asked_k: int | None,
 ) -> Choice:
@@ -163,7 +164,8 @@ def choose_k(
         raise ValueError("no K has as many segments as asked")
     pool = _find_pool(usable, gates)
     knee = find_knee(candidates, total)
-    scores = {one.k: _score(one, rule, knee) for one in candidates}
+    score = pick(RULES, rule, place="clustering.rule").score
+    scores = {one.k: score(one, knee) for one in candidates}
     ranked = _rank(pool, scores)
     if rule == "elbow" and knee not in ranked:
         ranked = _rank(pool, {one.k: one.score for one in candidates})
@@ -303,16 +305,26 @@ def judge_structure(one: Candidate, thresholds: Thresholds) -> Structure:
     return "moderate" if beyond >= 0.25 and stable >= _STABLE else "weak"
 
 
-def _score(one: Candidate, rule: Rule, knee: int | None) -> float | None:
-    by_rule: dict[Rule, Callable[[], float | None]] = {
-        "balanced": lambda: one.score,
-        "silhouette": lambda: one.silhouette,
-        "elbow": lambda: float(one.k == knee),
-        "davies_bouldin": lambda: None if one.davies_bouldin is None else -one.davies_bouldin,
-        "calinski_harabasz": lambda: one.calinski_harabasz,
-        "stability": lambda: one.weakest_stability,
-    }
-    return by_rule[rule]()
+@dataclass(frozen=True)
+class RuleForK:
+    """A way to choose among the K that pass every gate: in words, and by what (larger is better; takes the knee as well)."""
+
+    words: str
+    score: Callable[[Candidate, int | None], float | None]
+
+
+RULES: Mapping[str, RuleForK] = {
+    "balanced": RuleForK(
+        "root of the gap to permuted columns x silhouette x Jaccard of the least stable segment", lambda one, _: one.score
+    ),
+    "silhouette": RuleForK("silhouette", lambda one, _: one.silhouette),
+    "elbow": RuleForK("the knee of WSSSE", lambda one, knee: float(one.k == knee)),
+    "davies_bouldin": RuleForK(
+        "Davies-Bouldin, less is better", lambda one, _: None if one.davies_bouldin is None else -one.davies_bouldin
+    ),
+    "calinski_harabasz": RuleForK("Calinski-Harabasz", lambda one, _: one.calinski_harabasz),
+    "stability": RuleForK("Jaccard of the least stable segment", lambda one, _: one.weakest_stability),
+}
 
 
 def _rank(pool: Sequence[Candidate], scores: dict[int, float | None]) -> list[int]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from segmentation.grid.choice import Candidate, Choice, Rule, Structure
+from segmentation.grid.choice import RULES, Candidate, Choice, Structure
 
 _STRUCTURES: dict[Structure, str] = {
     "strong": "segments stand well apart and come back on resampled customers",
@@ -11,17 +11,9 @@ _STRUCTURES: dict[Structure, str] = {
     "weak": "customers spread without clear gaps; segments cut a continuum, so treat their borders as convenient, not natural",
     "none": "no more structure than the same columns give when shuffled; do not read these segments as kinds of customers",
 }
-_RULES: dict[Rule, str] = {
-    "balanced": "root of the gap to permuted columns x silhouette x Jaccard of the least stable segment",
-    "silhouette": "silhouette",
-    "elbow": "the knee of WSSSE",
-    "davies_bouldin": "Davies-Bouldin, less is better",
-    "calinski_harabasz": "Calinski-Harabasz",
-    "stability": "Jaccard of the least stable segment",
-}
 
 
-def explain_choice(candidates: Sequence[Candidate], choice: Choice, *, rule: Rule) -> str:
+def explain_choice(candidates: Sequence[Candidate], choice: Choice, *, rule: str) -> str:
     """Return the decision as one paragraph: what was chosen, why, what came second, what ruled out each other K."""
     by_k = {one.k: one for one in candidates}
     sentences = [
@@ -38,20 +30,20 @@ def explain_choice(candidates: Sequence[Candidate], choice: Choice, *, rule: Rul
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def explain_others(candidates: Sequence[Candidate], choice: Choice, *, rule: Rule, decision: str) -> dict[int, str]:
+def explain_others(candidates: Sequence[Candidate], choice: Choice, *, rule: str) -> dict[int, str]:
     """Return why each K was chosen, passed over or ruled out."""
     best = max((score for k in choice.pool if (score := choice.scores[k]) is not None), default=0.0)
     verdicts = {}
     for one in candidates:
         score = choice.scores[one.k]
         if one.k == choice.k:
-            verdicts[one.k] = f"chosen: {decision}"
+            verdicts[one.k] = "chosen"
         elif not choice.passes(one.k):
             verdicts[one.k] = f"ruled out: {_failures(choice, one.k)}"
         elif score is None:
-            verdicts[one.k] = f"passed over: {_RULES[rule]} is undefined"
+            verdicts[one.k] = f"passed over: {RULES[rule].words} is undefined"
         else:
-            verdicts[one.k] = f"passed over: {_RULES[rule]} {score:.3f} against {best:.3f}"
+            verdicts[one.k] = f"passed over: {RULES[rule].words} {score:.3f} against {best:.3f}"
     return verdicts
 
 
@@ -69,7 +61,7 @@ def _explain_pool(candidates: Sequence[Candidate], choice: Choice) -> str:
     return f"No K passes every gate; of those that fail fewest, {_list(choice.pool)}, one was taken. Read it with care."
 
 
-def _explain_rule(by_k: dict[int, Candidate], choice: Choice, rule: Rule) -> str:
+def _explain_rule(by_k: dict[int, Candidate], choice: Choice, rule: str) -> str:
     k, score = choice.rule_k, choice.scores[choice.rule_k]
     if rule == "elbow":
         if choice.knee == k:
@@ -77,13 +69,13 @@ def _explain_rule(by_k: dict[int, Candidate], choice: Choice, rule: Rule) -> str
         place = "has no knee" if choice.knee is None else f"has its knee at K = {choice.knee}, which is ruled out"
         return f"WSSSE {place}; the balanced rule took K = {k}."
     if score is None:
-        return f"{_capital(_RULES[rule])} is undefined, so the smallest K was taken."
+        return f"{_capital(RULES[rule].words)} is undefined, so the smallest K was taken."
     if rule != "balanced":
-        return f"Of those K = {k} is best by {_RULES[rule]} ({score:.3f})."
-    return f"Of those K = {k} has the best score ({_RULES[rule]}), {_score_of(by_k[k])}."
+        return f"Of those K = {k} is best by {RULES[rule].words} ({score:.3f})."
+    return f"Of those K = {k} has the best score ({RULES[rule].words}), {_score_of(by_k[k])}."
 
 
-def _explain_second(by_k: dict[int, Candidate], choice: Choice, rule: Rule) -> str:
+def _explain_second(by_k: dict[int, Candidate], choice: Choice, rule: str) -> str:
     if choice.second_k is None:
         return ""
     score = choice.scores[choice.second_k]

@@ -86,7 +86,7 @@ def make_tables(names: tuple[str, str] = ("Loyal patrons", "Lapsed customers")) 
         ),
         "grid": rows(
             "k wssse silhouette smallest_share largest_share is_chosen verdict null_silhouette weakest_stability",
-            (2, 900.5, 0.512, 0.24, 0.76, True, "chosen: it is.", 0.2, 0.91),
+            (2, 900.5, 0.512, 0.24, 0.76, True, "chosen", 0.2, 0.91),
             (3, 700.25, 0.4, 0.1, 0.5, False, "passed over: 0.4 against 0.512", 0.21, 0.55),
         ),
         "decision": rows("k gate value threshold is_passed reason", (2, "stability", 0.91, 0.6, True, "Jaccard 0.91"))
