@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from segmentation.run import Run
 
 # The stages of ``pipeline``, which imports Spark and is imported only to run one.
-STAGE_NAMES = ("ingest", "build_features", "fit_grid", "assign_customers", "profile_segments")
-_COMMANDS = {"run": STAGE_NAMES, **{name.replace("_", "-"): (name,) for name in STAGE_NAMES}}
+STAGE_NAMES = ("ingest", "features", "grid", "assign", "segments", "advice", "publish")
+_COMMANDS = {"run": STAGE_NAMES, **{name: (name,) for name in STAGE_NAMES}}
 
 _VIEWS = {"report": "draw the report of a published run", "show": "show the segments of a published run in the terminal"}
 
@@ -128,7 +128,7 @@ def _run(options: argparse.Namespace) -> None:
         spark, is_own = open_session(verbose=options.verbose, source_bytes=measure_sources(config.sources))
     try:
         run = execute(spark, request, progress)
-        if "profile_segments" in request.stages:
+        if "publish" in request.stages:
             _show(run, is_drawn=request.draws)
         else:
             print(f"run id {run.run_id}")

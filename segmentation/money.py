@@ -33,3 +33,8 @@ def total(value: Column) -> Column:
     whole, left = F.sum(F.call_function("div", value, F.lit(MILLION))), F.sum(value % MILLION)
     units = whole.cast("decimal(19,0)") + left.cast("decimal(19,0)") * F.lit(Decimal("0.000001"))
     return units.cast(MONEY_TOTAL)
+
+
+def as_money(name: str) -> Column:
+    """Return a feature that counts as revenue as a decimal."""
+    return F.col(f"`{name}`").cast(MONEY_TOTAL)

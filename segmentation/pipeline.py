@@ -6,24 +6,30 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
+from segmentation.advice.stage import advise
+from segmentation.assign.stage import assign_customers
 from segmentation.config.schema import Config
 from segmentation.errors import PublishError
-from segmentation.grid.stage import assign_customers, fit_grid
-from segmentation.ingest.stage import build_features, ingest
+from segmentation.features.stage import build_features
+from segmentation.grid.stage import fit_grid
+from segmentation.ingest.stage import ingest
 from segmentation.progress import Progress
+from segmentation.publish.stage import publish
 from segmentation.report.stage import find_published, save_report
 from segmentation.run import Run
-from segmentation.segments.stage import profile_segments
+from segmentation.segments.stage import describe_segments
 from segmentation.warehouse.lake import open_lake
 from segmentation.warehouse.layout import RUN_ID_PATTERN
 
 Stage = Callable[[Run], str]
 STAGES: dict[str, Stage] = {
     "ingest": ingest,
-    "build_features": build_features,
-    "fit_grid": fit_grid,
-    "assign_customers": assign_customers,
-    "profile_segments": profile_segments,
+    "features": build_features,
+    "grid": fit_grid,
+    "assign": assign_customers,
+    "segments": describe_segments,
+    "advice": advise,
+    "publish": publish,
 }
 
 
@@ -55,7 +61,7 @@ def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
             run.let_go()
             run.hands.frames.clear()
         if request.draws:
-            with progress.stage("draw_report", spark.sparkContext) as told:
+            with progress.stage("report", spark.sparkContext) as told:
                 told.append(save_report(find_published(run.lake, run.run_id)))
     return run
 

@@ -1,7 +1,6 @@
 """What every stage knows of its run, what it hands on, and the ``runs`` table."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +13,7 @@ import segmentation
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError, PublishError
 from segmentation.parallel import side_by_side
-from segmentation.tables import CURRENT, PUBLISHED, RUNNING, RUNS, Rows, Table
+from segmentation.tables import PUBLISHED, RUNNING, RUNS, Rows, Table
 from segmentation.warehouse.lake import Lake
 from segmentation.warehouse.session import delta_version
 
@@ -103,7 +102,7 @@ def begin_run(run: Run) -> dict[str, Any]:
     if known is not None and known["status"] == PUBLISHED:
         _check_same(run, known, config_hash=run.config.fingerprint())
         return known
-    run.write_rows(([_facts(run)], RUNS))
+    run.write_rows(([facts_of(run)], RUNS))
     return run.read_rows(RUNS)[0]
 
 
@@ -154,38 +153,22 @@ def check_begun(run: Run) -> dict[str, Any]:
     return known
 
 
-def publish_run(run: Run, *, facts: dict[str, Any], tables: Sequence[Table], published_at: datetime) -> None:
-    """Check the protocol of ``tables``, publish the run by one commit to ``runs``, then refresh ``current_*``.
+def check_featured(run: Run) -> dict[str, Any]:
+    """Return the run's row of ``runs``.
 
-    A crash before the commit leaves the former run current; one after it leaves ``current_*`` at the former run,
-    whole, until the next publication.
+    Raises
+    ------
+    PublishError
+        If the stage ``features`` has not ended.
     """
-    spark, store = run.lake.spark, run.lake.store
-    side_by_side(spark, store.check_protocol, tables)
     known = check_begun(run)
-    found = side_by_side(spark, store.version, tables)
-    versions = {table.name: version for table, version in zip(tables, found, strict=True)}
-    row = known | {
-        **{name: value for name, value in _facts(run).items() if value is not None},
-        **facts,
-        "started_at": known["started_at"] if known["status"] == RUNNING else run.started_at,
-        "status": PUBLISHED,
-        "published_seq": max((one["published_seq"] or 0 for one in run.lake.read_rows(RUNS)), default=0) + 1,
-        "table_versions": json.dumps(versions, sort_keys=True),
-        "model_path": run.model_path,
-        "published_at": published_at,
-    }
-    run.write_rows(([row], RUNS))
-    copied = [table for table in tables if table.name in CURRENT]
-
-    def refresh(table: Table) -> None:
-        run.lake.copy(table, CURRENT[table.name], run_id=run.run_id, rows=facts["customers"])
-
-    side_by_side(spark, refresh, copied)
-    side_by_side(spark, store.check_protocol, [RUNS, *(CURRENT[table.name] for table in copied)])
+    if known["customers"] is None:
+        raise PublishError(f"--run-id {run.run_id}", expected="a run with features", found="none; run features")
+    return known
 
 
-def _facts(run: Run) -> dict[str, Any]:
+def facts_of(run: Run) -> dict[str, Any]:
+    """Return what a row of ``tables.RUNS`` says from its start on; the rest is None."""
     empty: dict[str, Any] = dict.fromkeys(field.name for field in RUNS.columns)
     return empty | {
         "run_id": run.run_id,

@@ -1,8 +1,10 @@
 """What sets a segment apart: features ranked by effect, in words and with their numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from segmentation.tables import MISSING_LEVEL, Rows
 
 NOTABLE_EFFECT = 0.25
 MOST_TRAITS = 12
@@ -133,6 +135,57 @@ def tell_apart(traits: Mapping[int, Sequence[Trait]]) -> dict[int, list[str]]:
             found.append((-round(abs(trait.effect - mean), 9), trait.feature, trait.against(mean)))
         told[segment] = [words for _, _, words in sorted(found)]
     return told
+
+
+def read_traits(profiles: Rows, *, flags: Collection[str] = ()) -> dict[int, list[Trait]]:
+    """Return every segment's difference from the population in each feature and level.
+
+    Parameters
+    ----------
+    profiles : rows of ``tables.PROFILES``
+    flags : numbers that are only ever 0 or 1
+    """
+    values: dict[int, dict[str, dict[str, float | None]]] = {}
+    for row in profiles:
+        values.setdefault(row["segment_id"], {}).setdefault(row["feature"], {})[row["statistic"]] = row["value"]
+    traits: dict[int, list[Trait]] = {}
+    for segment, features in values.items():
+        traits[segment] = []
+        for feature, found in features.items():
+            own = found.get("mean", found.get("share"))
+            everyone = found.get("population_mean", found.get("population_share"))
+            effect = found["z"]
+            # Who is missing a value says more of the data than of the customer.
+            is_missing = feature.endswith(f"={MISSING_LEVEL}")
+            if own is not None and everyone is not None and effect is not None and not is_missing:
+                traits[segment].append(Trait(feature, own, everyone, effect, feature in flags))
+    return traits
+
+
+def rank_rows(traits: Mapping[int, Sequence[Trait]]) -> Rows:
+    """Return the rows of ``tables.TRAITS``."""
+    return [
+        {
+            "segment_id": segment,
+            "rank": rank,
+            "feature": trait.feature,
+            "segment_value": trait.own,
+            "population_value": trait.population,
+            "effect": trait.effect,
+            "lift": trait.lift,
+            "kind": trait.kind,
+        }
+        for segment, own in traits.items()
+        for rank, trait in enumerate(rank_traits(own)[:MOST_TRAITS], start=1)
+    ]
+
+
+def number_name(name: str, segment: int, *, taken: Collection[str]) -> str:
+    """Return a name that is not taken, with the segment's number."""
+    numbered = f"{name} ({segment})"
+    while numbered in taken:
+        numbered += "'"
+    return numbered
 
 
 def plain(feature: str) -> str:

@@ -12,7 +12,8 @@ import pytest
 from conftest import ROOT
 from pyspark.sql import SparkSession
 
-from segmentation.cli import main
+from segmentation.cli import STAGE_NAMES, main
+from segmentation.pipeline import STAGES
 
 Runner = Callable[..., subprocess.CompletedProcess[str]]
 LINES = 60_000
@@ -48,7 +49,7 @@ def test_files_cores_and_spark_submit_change_no_assignment(
     whole: Path, sample: tuple[Path, Path], run_command: Runner, tmp_path: Path
 ) -> None:
     arguments = ["--config", CONFIG, "--as-of", "2011-01-20", "--input", f"transactions={sample[1]}", "--run-id", "b"]
-    job = str(ROOT / "jobs/segment_customers.py")
+    job = str(ROOT / "jobs/run.py")
     small = ["--master", "local[2]", "--conf", "spark.sql.shuffle.partitions=4"]
     small += ["--conf", "spark.databricks.delta.snapshotPartitions=2"]
 
@@ -169,3 +170,12 @@ def test_missing_java_is_one_line(run_command: Runner, tmp_path: Path) -> None:
     assert done.returncode == 7
     assert "Java: expected 17 or newer; install a JDK or set JAVA_HOME, found none" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_every_command_has_its_job_and_every_stage_its_folder() -> None:
+    jobs = {path.stem for path in (ROOT / "jobs").glob("*.py")}
+    folders = {path.parent.name for path in (ROOT / "segmentation").glob("*/stage.py")}
+
+    assert jobs == {"run", "report", *STAGES}
+    assert folders == {"report", *STAGES}
+    assert tuple(STAGES) == STAGE_NAMES

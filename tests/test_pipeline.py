@@ -204,7 +204,7 @@ def test_the_complete_journey_is_pinned(jvm: SparkSession, tmp_path: Path) -> No
     config = str(ROOT / "conf/complete_journey.yaml")
     # Its grid and its report are the demo's, which runs before these tests.
     with compiled(jvm):
-        run = run_all(jvm, config, stages=("ingest", "build_features"), warehouse=str(tmp_path / "w"))
+        run = run_all(jvm, config, stages=("ingest", "features"), warehouse=str(tmp_path / "w"))
     features = run.read(FEATURES)
     row = features.agg(
         F.count("*").alias("households"),

@@ -1,41 +1,25 @@
 """Profiles in, advice out: each piece with the numbers that led to it and how to know that it failed.
 
-A rule of ``action_rules`` fires for a segment whose value of the trigger's metric lies beyond the threshold; the advice
+A rule of ``advice.rules`` fires for a segment whose value of the trigger's metric lies beyond the threshold; the advice
 speaks to those of its customers who themselves lie beyond it. No rule fires for everybody, and nothing is said of what
 an action will bring: that is for the hold-out to show.
 """
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from segmentation.advice.figures import Figures
 from segmentation.advice.holdout import plan_holdout
 from segmentation.advice.rules import ANY_LEVEL, LARGEST_SHARE, MEANS, REVENUE, RULES, Condition, Outcome, Rule
 from segmentation.traits import Trait, plain, short
 
 MOST_ACTIONS = 3
 LEAST_ADDRESSED = 0.05
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What is known of a segment, or of all customers: medians and means by feature, the feature's unit.
-
-    ``patience``: days within which nine in ten of the customers who came back usually do so, if any did.
-    """
-
-    medians: Mapping[str, float | None]
-    means: Mapping[str, float | None]
-    patience: float | None = None
-
-    def value(self, metric: str) -> float | None:
-        """Return the median of a metric, the mean of a share."""
-        is_mean = any(fnmatch.fnmatchcase(metric, pattern) for pattern in MEANS)
-        return (self.means if is_mean else self.medians).get(metric)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""When to advise what: the rules of ``actions``, kept as data."""
+"""When to advise what: the rules, kept as data."""
 
 import math
 from dataclasses import dataclass

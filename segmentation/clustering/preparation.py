@@ -30,8 +30,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from segmentation.errors import ModelError
+from segmentation.tables import MISSING_LEVEL
 
-MISSING_LEVEL = "(missing)"
 MAX_LEVELS = 100
 # Beyond so many customers medians come from a sketch with this rank error.
 _EXACT_CUSTOMERS, _MEDIAN_ERROR = 1_000_000, 1e-4

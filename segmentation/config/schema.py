@@ -334,7 +334,7 @@ class Config(Section):
     def fingerprint(self) -> str:
         """Return the SHA-256 of what shapes the result: all but paths, the warehouse, a K asked for and ``segments``.
 
-        Names, colours and advice say nothing of who is in which segment: renaming one is to run ``profile_segments``
+        Names, colours and advice say nothing of who is in which segment: renaming one is to run ``publish``
         again under the same run id, not to cluster again under another.
         """
         content = self.model_dump(mode="json", exclude={"warehouse", "k", "segments"})

@@ -1,6 +1,5 @@
-"""``features`` to ``grid``, ``decision``, ``stability``, ``centroids`` and the model; those to ``assignments``."""
+"""``features`` to ``grid``, ``decision``, ``stability``, ``centroids`` and the model."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -9,25 +8,20 @@ from pyspark.ml.stat import Summarizer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from segmentation.assign.assignments import build_assignments, collect_assignments
 from segmentation.clustering.alternates import renumber
-from segmentation.clustering.fits import Centers, lay_out
+from segmentation.clustering.fits import Centers
 from segmentation.clustering.fused import Solution
-from segmentation.clustering.members import evaluate_by_spark, measure_members
 from segmentation.clustering.models import build_model, canonical_order, summarize_model
-from segmentation.clustering.points import LOCAL_BYTES
-from segmentation.clustering.preparation import Ingredient, Prepared, fit_preparation, plan_preparation
-from segmentation.config.schema import FeatureSpec
-from segmentation.errors import ModelError, PublishError
+from segmentation.clustering.preparation import Prepared, fit_preparation, plan_preparation
+from segmentation.errors import ModelError
 from segmentation.grid.choice import Candidate, Choice
 from segmentation.grid.choice_in_words import explain_choice, explain_others
 from segmentation.grid.evidence import decision_rows, grid_rows, replace_by_single, stability_rows, structure_row, weigh
 from segmentation.grid.solve import Solved, choose_k_values, choose_solver, name_columns, solve, solve_single
-from segmentation.run import Run, check_begun, note
-from segmentation.tables import ASSIGNMENTS, CENTROIDS, DECISION, FEATURES, GRID, STABILITY
-from segmentation.warehouse.models import load_model, save_model
-
-MEMBERS = "members"  # no table: the features with their segments, which assign_customers hands on
+from segmentation.readings import choose_ingredients, read_laid_out
+from segmentation.run import Run, check_featured
+from segmentation.tables import CENTROIDS, DECISION, GRID, STABILITY
+from segmentation.warehouse.models import save_model
 
 
 def fit_grid(run: Run) -> str:
@@ -60,28 +54,6 @@ def fit_grid(run: Run) -> str:
     run.let_go(but=laid_out)
     left_out = "".join(f"; left out {name}: {reason}" for name, reason in plan.dropped.items())
     return decision + left_out
-
-
-def check_featured(run: Run) -> dict[str, Any]:
-    """Return the run's row of ``runs``.
-
-    Raises
-    ------
-    PublishError
-        If ``build_features`` has not ended.
-    """
-    known = check_begun(run)
-    if known["customers"] is None:
-        raise PublishError(f"--run-id {run.run_id}", expected="a run whose features are built", found="none; run build-features")
-    return known
-
-
-def read_laid_out(run: Run, known: dict[str, Any]) -> DataFrame:
-    """Return the features in the canonical layout, cached: those at hand, else the stored ones."""
-    if FEATURES.name not in run.hands.frames:
-        laid_out = lay_out(run.lake.read(FEATURES, run_id=run.run_id), partitions=known["layout_partitions"])
-        run.hands.frames[FEATURES.name] = run.hold(laid_out)
-    return run.hands.frames[FEATURES.name]
 
 
 def _record(
@@ -120,33 +92,6 @@ def _record(
     if policy == "fail":
         raise ModelError("clustering.no_structure", expected="more structure than chance", found=decision)
     return decision, chosen
-
-
-def choose_ingredients(run: Run, known: dict[str, Any]) -> list[Ingredient]:
-    """Return the features to cluster on; of category shares those that this run computed."""
-    chosen = [_ingredient(run, name, spec) for name, spec in run.config.features.use.items() if spec.role == "cluster"]
-    shares = run.config.features.category_shares
-    if shares is not None and shares.preparation.role == "cluster":
-        chosen += [_ingredient(run, name, shares.preparation) for name in computed_shares(known)]
-    return chosen
-
-
-def computed_shares(known: dict[str, Any]) -> list[str]:
-    """Return the category shares that the run computed; the table also has the columns of other runs."""
-    return list(json.loads(known["category_shares"]))
-
-
-def _ingredient(run: Run, name: str, spec: FeatureSpec) -> Ingredient:
-    customers = run.config.sources.customers
-    attribute = customers.attributes.get(name) if customers else None
-    return Ingredient(
-        name,
-        attribute.type if attribute else "number",
-        log=spec.log,
-        cap=spec.cap,
-        weight=spec.weight,
-        order=tuple(attribute.order or ()) if attribute else (),
-    )
 
 
 def _order(run: Run, preparation: Prepared, solution: Solution) -> list[int]:
@@ -206,38 +151,3 @@ def _centroid(segment: int, feature: str, place: int | None, scaled: float, orig
         "value_scaled": scaled,
         "value_original": original,
     }
-
-
-def assign_customers(run: Run) -> str:
-    """Let the model place every customer, measure how clearly, and let Spark's own evaluator check the silhouette."""
-    known = check_featured(run)
-    members = place_members(run, known)
-    labelled = members.select("customer_id", "features", F.col("segment_id").alias("prediction"))
-    centers = _read_centers(run)
-    measured = measure_members(labelled, len(centers))
-    if run.lake.is_plain and known["customers"] * len(centers[0]) * 8 <= LOCAL_BYTES:
-        run.lake.store.replace(collect_assignments(labelled, centers, measured, run_id=run.run_id), ASSIGNMENTS, run.run_id)
-    else:
-        run.write_frame(build_assignments(labelled, centers, measured, run_id=run.run_id), ASSIGNMENTS, rows=None)
-    silhouette, looked_at = evaluate_by_spark(labelled, customers=known["customers"], segments=len(centers))
-    note(run, spark_silhouette=silhouette, spark_silhouette_customers=looked_at)
-    return f"{len(centers)} segments"
-
-
-def place_members(run: Run, known: dict[str, Any]) -> DataFrame:
-    """Return the features with ``features`` (vector) and ``segment_id``, cached, as the run's model gives them."""
-    if MEMBERS not in run.hands.frames:
-        features = read_laid_out(run, known)
-        model = run.hands.model or load_model(run.lake.spark, run.model_path)
-        placed = model.transform(features).select(*features.columns, "features", F.col("prediction").alias("segment_id"))
-        run.hands.frames[MEMBERS] = run.hold(placed)
-    return run.hands.frames[MEMBERS]
-
-
-def _read_centers(run: Run) -> list[list[float]]:
-    """Return each segment's centre in the clustered space."""
-    rows = [row for row in run.read_rows(CENTROIDS) if row["position"] is not None]
-    centers: dict[int, list[float]] = {}
-    for row in sorted(rows, key=lambda row: (row["segment_id"], row["position"])):
-        centers.setdefault(row["segment_id"], []).append(row["value_scaled"])
-    return list(centers.values())

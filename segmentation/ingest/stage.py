@@ -1,7 +1,6 @@
-"""Sources to ``transactions``, ``customers``, ``quarantine``, ``row_counts``; those to ``features``."""
+"""Sources to ``transactions``, ``customers``, ``quarantine``, ``row_counts``."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -11,10 +10,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, Observation, Row
 from pyspark.sql import functions as F
 
-from segmentation.clustering.fits import count_partitions, lay_out
-from segmentation.config.schema import ORDER_FEATURES, Config, CustomersSource
-from segmentation.features.orders import build_features as join_features
-from segmentation.features.orders import build_order_features, rank_categories, share_name
+from segmentation.config.schema import Config
 from segmentation.ingest.columns import Kind, SourceColumn
 from segmentation.ingest.customers import build_customers, judge_keys, judge_missing_keys, judge_orders
 from segmentation.ingest.files import SMALL_BYTES, read_source, readable, size_of
@@ -27,20 +23,9 @@ from segmentation.ingest.transactions import (
     judge_purchasers,
     judge_transactions,
 )
-from segmentation.run import Run, begin_run, check_begun, note
-from segmentation.tables import (
-    CUSTOMERS,
-    DOUBLE,
-    FEATURES,
-    KEPT,
-    PUBLISHED,
-    QUARANTINE,
-    ROW_COUNTS,
-    STRING,
-    TRANSACTIONS,
-    Column,
-    Table,
-)
+from segmentation.readings import customers_table
+from segmentation.run import Run, begin_run, note
+from segmentation.tables import KEPT, PUBLISHED, QUARANTINE, ROW_COUNTS, TRANSACTIONS
 from segmentation.warehouse.lake import COLLECTED_ROWS
 
 _KEYS = {"transactions": ("order_id", "product_id"), "products": ("product_id",), "customers": ("customer_id",)}
@@ -152,7 +137,7 @@ def _look(judged: DataFrame) -> tuple[Tally, Tally]:
 
 def _write_customers(run: Run, judged: Judged) -> None:
     assert run.config.sources.customers is not None  # only sources that are there are judged
-    table = _customers_table(run.config.sources.customers)
+    table = customers_table(run.config.sources.customers)
     run.write_frame(build_customers(judged.frame, table, run_id=run.run_id), table, rows=judged.kept.rows)
 
 
@@ -212,66 +197,3 @@ def _names(source: str | list[str]) -> tuple[str, ...]:
 def _fingerprint(counts: list[dict[str, Any]]) -> str:
     text = "\n".join(sorted(f"{row['source']} {row['outcome']} {row['rows']} {row['fingerprint']}" for row in counts))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _attribute_columns(customers: CustomersSource | None) -> tuple[Column, ...]:
-    if customers is None:
-        return ()
-    return tuple(
-        Column(name, DOUBLE if spec.type == "number" else STRING, f"{spec.type} attribute from {spec.source}")
-        for name, spec in customers.attributes.items()
-    )
-
-
-def _customers_table(customers: CustomersSource) -> Table:
-    return CUSTOMERS.widened(_attribute_columns(customers))
-
-
-def build_features(run: Run) -> str:
-    """Summarise transactions and attributes per customer, and lay the customers out for all that follows."""
-    check_begun(run)
-    config = run.config
-    orders, categories = None, list[str]()
-    if config.sources.transactions is not None:
-        assert config.as_of is not None  # load_config asks for it
-        transactions = run.read(TRANSACTIONS)
-        shares = config.features.category_shares
-        if shares is not None:
-            top = rank_categories(transactions, top=shares.top).collect() if shares.top else []
-            categories = shares.categories or [row["category"] for row in top]
-        orders = build_order_features(
-            transactions, as_of=config.as_of, max_quantity=config.features.max_quantity, categories=categories
-        )
-    customers = None
-    if config.sources.customers is not None:
-        customers = run.read(_customers_table(config.sources.customers))
-        customers = customers.select("run_id", "customer_id", *config.sources.customers.attributes)
-    extra = tuple(Column(share_name(name), DOUBLE, f"net spend on {name} / net spend, 0 to 1") for name in categories)
-    table = FEATURES.widened(extra + _attribute_columns(config.sources.customers))
-    features = join_features(orders, customers, table, run_id=run.run_id, as_of=config.as_of)
-    laid_out, bound, partitions = _lay_out(run, features)
-    run.write_frame(laid_out, table, rows=bound)
-    run.hands.frames[FEATURES.name] = laid_out
-    run.let_go(but=laid_out)
-    count = run.lake.store.count(FEATURES, run.run_id)
-    note(
-        run, customers=count, layout_partitions=partitions, category_shares=json.dumps([share_name(name) for name in categories])
-    )
-    return (
-        f"{len(ORDER_FEATURES) if orders is not None else 0} order features, {len(table.columns) - len(FEATURES.columns)} others"
-    )
-
-
-def _lay_out(run: Run, features: DataFrame) -> tuple[DataFrame, int, int]:
-    """Return the features in the canonical layout, cached; a bound of their number; and the partitions."""
-    asked = run.config.clustering.partitions
-    sources = {"transactions", "customers"}
-    bound = sum(row["rows"] for row in run.read_rows(ROW_COUNTS) if row["outcome"] == KEPT and row["source"] in sources)
-    if asked or count_partitions(bound) == 1:
-        partitions = asked or 1
-        return run.hold(lay_out(features, partitions=partitions)), bound, partitions
-    # Only a count tells the partitions, and counting is working it all out.
-    counted = run.hold(features)
-    customers = counted.count()
-    partitions = count_partitions(customers)
-    return run.hold(lay_out(counted, partitions=partitions)), customers, partitions

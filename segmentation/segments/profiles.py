@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from segmentation.money import MILLION, millionths, total
+from segmentation.money import MILLION, as_money, millionths
 
 # Exact quantiles need every value in memory, and numpy sorts them at a tenth of Spark's cost; beyond this a sketch with
 # rank error 1e-4 serves.
@@ -29,14 +29,6 @@ class SegmentSize:
     """A segment's customers and revenue (None without a revenue feature)."""
 
     segment_id: int
-    customers: int
-    revenue: Decimal | None
-
-
-@dataclass(frozen=True)
-class Audience:
-    """Customers of a segment who meet a condition, their count and revenue (None without a revenue feature)."""
-
     customers: int
     revenue: Decimal | None
 
@@ -72,7 +64,7 @@ def summarise_numbers(members: DataFrame, *, numbers: Sequence[str], revenue: st
     if customers > _EXACT_CUSTOMERS:
         return [row.asDict() for row in _sketch_numbers(members, numbers, revenue).collect()]
     values = [F.col(f"`{name}`").cast("double").alias(f"n{place}") for place, name in enumerate(numbers)]
-    money = [millionths(_money(revenue)).alias("revenue")] if revenue else []
+    money = [millionths(as_money(revenue)).alias("revenue")] if revenue else []
     found = members.select("segment_id", *money, *values).toArrow()
     segments = found.column("segment_id").to_numpy()
     columns = {name: found.column(name).to_numpy() for name in found.column_names if name.startswith("n")}
@@ -127,38 +119,10 @@ def _sketch_numbers(members: DataFrame, numbers: Sequence[str], revenue: str | N
                 F.percentile_approx(value, shares, 10_000).alias("quantiles"),
             ).alias(f"n{place}")
         ]
-    money = F.sum(_money(revenue)) if revenue else F.lit(None)
+    money = F.sum(as_money(revenue)) if revenue else F.lit(None)
     return members.rollup("segment_id").agg(
         F.count(F.lit(1)).alias("customers"), money.cast("decimal(28,6)").alias("revenue"), *columns
     )
-
-
-def _money(name: str) -> Column:
-    return F.col(f"`{name}`").cast("decimal(28,6)")
-
-
-def count_audiences(members: DataFrame, conditions: Sequence[Column], *, revenue: str | None) -> DataFrame:
-    """Return, per segment, how many customers meet each condition (null is no) and the sum of their revenue feature.
-
-    Returns
-    -------
-    DataFrame
-        ``segment_id`` and, per condition in order, the struct ``a0``, ``a1`` ... of ``customers`` and ``revenue``.
-    """
-    value = millionths(_money(revenue)) if revenue else F.lit(None).cast("bigint")
-    audiences = [
-        F.struct(
-            F.count_if(condition).alias("customers"), total(F.when(condition, F.col("audience_revenue"))).alias("revenue")
-        ).alias(f"a{number}")
-        for number, condition in enumerate(conditions)
-    ]
-    members = members.withColumn("audience_revenue", value)
-    return members.groupBy("segment_id").agg(*audiences)
-
-
-def read_audiences(rows: Sequence[Row], number: int) -> dict[int, Audience]:
-    """Return each segment's audience of condition ``number`` from rows of ``count_audiences``."""
-    return {row["segment_id"]: Audience(row[f"a{number}"]["customers"], row[f"a{number}"]["revenue"]) for row in rows}
 
 
 def read_quantiles(row: Summarised, *, numbers: Sequence[str]) -> dict[str, tuple[float, ...]]:

@@ -8,6 +8,8 @@ import numpy.typing as npt
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from segmentation.tables import Rows
+
 MOST_POINTS = 2_000
 _AXES = ("x", "y")
 
@@ -45,3 +47,23 @@ def project_points(vectors: Sequence[npt.ArrayLike]) -> tuple[npt.NDArray[np.flo
         Axis(name, tuple(map(float, kept[place])), share) for place, (name, share) in enumerate(zip(_AXES, shares, strict=True))
     ]
     return centered @ kept.T, axes
+
+
+def draw_map(members: DataFrame, features: Sequence[str]) -> tuple[Rows, Rows]:
+    """Return the rows of ``tables.SEGMENT_MAP`` and ``tables.MAP_AXES``.
+
+    Parameters
+    ----------
+    members : DataFrame
+        ``customer_id``, ``features`` (vector) and ``segment_id``.
+    features : what each coordinate of the vector stands for
+    """
+    sample = sample_members(members).select("segment_id", "features").collect()
+    points, axes = project_points([row["features"].toArray() for row in sample])
+    places = [{"segment_id": row["segment_id"], "x": x, "y": y} for row, (x, y) in zip(sample, points.tolist(), strict=True)]
+    meanings = [
+        {"axis": axis.name, "feature": feature, "loading": loading, "explained_share": axis.explained_share}
+        for axis in axes
+        for feature, loading in zip(features, axis.loadings, strict=True)
+    ]
+    return places, meanings

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from pyspark.ml import Pipeline
 from pyspark.ml.classification import DecisionTreeClassifier
@@ -16,6 +16,8 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from segmentation.audiences import count_audiences, read_audiences
+from segmentation.tables import Rows
 from segmentation.traits import plain
 
 MOST_LEARNED_FROM = 10_000
@@ -98,6 +100,31 @@ def learn_rules(
     model = Pipeline(stages=[VectorAssembler(inputCols=names, outputCol="features"), tree]).fit(learned_from)
     leaves = read_leaves(model.stages[-1].toDebugString)  # type: ignore[attr-defined]
     return [SegmentRule(segment, _words(path, questions), _column(path, questions, missing)) for path, segment in leaves]
+
+
+def measure_rules(members: DataFrame, rules: Sequence[SegmentRule], *, sizes: Mapping[int, int]) -> Rows:
+    """Return the rows of ``tables.SEGMENT_RULES``: the rules that catch most of each segment, counted on all customers."""
+    rows = count_audiences(members, [rule.holds for rule in rules], revenue=None).collect()
+    found: list[dict[str, Any]] = []
+    for place, rule in enumerate(rules):
+        caught = {segment: one.customers for segment, one in read_audiences(rows, place).items()}
+        own, whole = caught[rule.segment_id], sum(caught.values())
+        found.append(
+            {
+                "segment_id": rule.segment_id,
+                "condition": rule.condition,
+                "customers": whole,
+                "precision": own / whole if whole else None,
+                "recall": own / sizes[rule.segment_id],
+            }
+        )
+    found.sort(key=lambda row: (row["segment_id"], -row["recall"], row["condition"]))
+    kept: dict[int, Rows] = {}
+    for row in found:
+        own_rules = kept.setdefault(row["segment_id"], [])
+        if not own_rules or (row["recall"] >= LEAST_RECALL and len(own_rules) < MOST_RULES):
+            own_rules.append({**row, "rule": len(own_rules) + 1})
+    return [row for own_rules in kept.values() for row in own_rules]
 
 
 def choose_depth(segments: int) -> int:

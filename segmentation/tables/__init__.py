@@ -21,11 +21,21 @@ from segmentation.tables.core import (
     Table,
     decimal_digits,
 )
-from segmentation.tables.features import FEATURES
+from segmentation.tables.features import FEATURES, MISSING_LEVEL
 from segmentation.tables.grid import CENTROIDS, DECISION, GRID, STABILITY
 from segmentation.tables.ingest import CUSTOMERS, KEPT, QUARANTINE, ROW_COUNTS, TRANSACTIONS
 from segmentation.tables.runs import CURRENT, PUBLISHED, RUNNING, RUNS
-from segmentation.tables.segments import EXEMPLARS, HISTOGRAMS, MAP_AXES, PROFILES, SEGMENT_MAP, SEGMENT_RULES, SEGMENTS, TRAITS
+from segmentation.tables.segments import (
+    EXEMPLARS,
+    FIGURES,
+    HISTOGRAMS,
+    MAP_AXES,
+    PROFILES,
+    SEGMENT_MAP,
+    SEGMENT_RULES,
+    SEGMENTS,
+    TRAITS,
+)
 
 __all__ = [
     "ACTIONS",
@@ -39,12 +49,14 @@ __all__ = [
     "DOUBLE",
     "EXEMPLARS",
     "FEATURES",
+    "FIGURES",
     "GRID",
     "HISTOGRAMS",
     "INT",
     "KEPT",
     "LONG",
     "MAP_AXES",
+    "MISSING_LEVEL",
     "MONEY",
     "MONEY_TOTAL",
     "PROFILES",

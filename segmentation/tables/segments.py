@@ -21,6 +21,20 @@ PROFILES = Table(
     ),
 )
 
+FIGURES = Table(
+    "figures",
+    "What names and advice go by: the middle of each number, of every segment and of all customers.",
+    ("run_id", "segment_id", "feature"),
+    (
+        RUN_ID,
+        Column("segment_id", INT, "segment; null for all customers"),
+        Column("feature", STRING, "feature, also one that profiles do not show", required=True),
+        Column("mean", DOUBLE, "mean, the feature's unit; null where nobody has a value"),
+        Column("median", DOUBLE, "median, the feature's unit; null where nobody has a value"),
+        Column("p90", DOUBLE, "value that nine in ten do not exceed, the feature's unit; null where nobody has a value"),
+    ),
+)
+
 SEGMENTS = Table(
     "segments",
     "One row per segment.",
@@ -29,6 +43,7 @@ SEGMENTS = Table(
         RUN_ID,
         SEGMENT_ID,
         Column("segment_name", STRING, "name, unique in the run", required=True),
+        Column("rule_name", STRING, "name that the rules give, whatever the configuration calls the segment", required=True),
         Column("archetype", STRING, "key of the naming rule; null where the name comes from traits"),
         Column("color", STRING, "colour in charts, #rrggbb"),
         Column("customers", LONG, "customers, count", required=True),

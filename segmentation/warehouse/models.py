@@ -45,7 +45,7 @@ def load_model(spark: SparkSession, path: str) -> PipelineModel:
     """
     system, java_path = hadoop(spark, path)
     if not system.exists(java_path(f"{path}/{MANIFEST}")):
-        raise ModelError(path, expected="a model with a manifest", found="none; run fit_grid first")
+        raise ModelError(path, expected="a model with a manifest", found="none; run grid first")
     text = spark.read.text(f"{path}/{MANIFEST}", wholetext=True).collect()[0]["value"]
     stored, found = json.loads(text)["files"], _hash_files(spark, path)
     changed = sorted(name for name in stored.keys() | found.keys() if stored.get(name) != found.get(name))

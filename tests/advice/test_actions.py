@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from segmentation.advice.actions import Action, Addressed, Advice, Figures, build_actions, find_advice, spell_number, spell_share
+from segmentation.advice.actions import Action, Addressed, Advice, build_actions, find_advice, spell_number, spell_share
+from segmentation.advice.figures import Figures
 from segmentation.advice.holdout import plan_holdout, size_arm
 from segmentation.advice.rules import RULES
-from segmentation.segments.profiles import count_audiences, read_audiences
+from segmentation.audiences import count_audiences, read_audiences
 from segmentation.tables import ACTIONS
 from segmentation.traits import Trait
 

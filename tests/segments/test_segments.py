@@ -1,8 +1,7 @@
-"""What profile_segments writes: planted archetypes found again, and every table that explains the segments."""
+"""What segments, advice and publish write: planted archetypes found again, and every table that explains the segments."""
 
 import hashlib
 import hmac
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -184,21 +183,31 @@ def test_the_map_shows_two_components_without_ids(planted: tuple[Run, pd.Series,
     assert 1 >= shares["x"] > shares["y"] > 0
 
 
-def test_renaming_needs_no_other_run_and_no_other_clustering(
-    jvm: SparkSession, planted: tuple[Run, pd.Series, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_renaming_is_publishing_again_and_can_be_taken_back(jvm: SparkSession, planted: tuple[Run, pd.Series, Path]) -> None:
     run, _, folder = planted
     before = read(run, SEGMENTS.name).sort_values("segment_id")
-    looks: dict[str, Any] = {"names": NAMES, "colors": {1: "#ABCDEF"}, "exemplars": "pseudonyms"}
-    monkeypatch.setenv("SEGMENTATION_PSEUDONYM_KEY", KEY)
+    looks: dict[str, Any] = {"names": NAMES, "colors": {1: "#ABCDEF"}}
 
-    run_stages(jvm, write_config(folder, segments=str(looks)), stages=("profile_segments",))
+    run_stages(jvm, write_config(folder, segments=str(looks)), stages=("publish",))
 
     after = read(run, SEGMENTS.name).sort_values("segment_id")
     assert after["segment_name"].tolist() == [NAMES[0], *before["segment_name"].iloc[1:]]
     assert after["color"].tolist() == [before["color"].iloc[0], "#ABCDEF", *before["color"].iloc[2:]]
     assert after["archetype"].tolist() == before["archetype"].tolist()
     assert after["customers"].tolist() == before["customers"].tolist()
+    assert after["rule_name"].tolist() == before["segment_name"].tolist()
+    run_stages(jvm, write_config(folder), stages=("publish",))
+    assert read(run, SEGMENTS.name).sort_values("segment_id").equals(before)
+
+
+def test_a_pseudonym_is_made_by_the_key_given(
+    jvm: SparkSession, planted: tuple[Run, pd.Series, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _, folder = planted
+    monkeypatch.setenv("SEGMENTATION_PSEUDONYM_KEY", KEY)
+
+    run_stages(jvm, write_config(folder), stages=("segments",))
+
     nearest = read(run, "assignments").sort_values(["distance", "customer_id"]).groupby("segment_id").head(1)
     expected = {hmac.new(KEY.encode(), one.encode(), hashlib.sha256).hexdigest() for one in nearest["customer_id"]}
     exemplars = read(run, EXEMPLARS.name)
@@ -210,15 +219,14 @@ def test_exemplars_are_ids_or_none_where_the_configuration_says_so(
 ) -> None:
     run, truth, folder = planted
 
-    run_stages(jvm, write_config(folder, segments="{exemplars: ids}"), stages=("profile_segments",))
+    run_stages(jvm, write_config(folder, segments="{exemplars: ids}"), stages=("segments",))
 
     assert set(read(run, EXEMPLARS.name)["customer_id"]) <= set(truth.index)
-    none = load_config(write_config(folder, segments="{exemplars: 'off'}"))
-    assert exemplar_names(replace(run, config=none)) is None
+    assert exemplar_names("off") is None
 
 
 def test_a_short_key_is_refused(jvm: SparkSession, planted: tuple[Run, pd.Series, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGMENTATION_PSEUDONYM_KEY", "secret")
 
     with pytest.raises(ConfigError, match=r"SEGMENTATION_PSEUDONYM_KEY: expected at least 16 characters, found 6$"):
-        run_stages(jvm, write_config(planted[2]), stages=("profile_segments",))
+        run_stages(jvm, write_config(planted[2]), stages=("segments",))

@@ -1,4 +1,4 @@
-"""Run every stage in one SparkSession and publish the run. See ``segmentation run --help``."""
+"""Sources to a published run and its report: every stage in one SparkSession. See ``segmentation run --help``."""
 
 import sys
 

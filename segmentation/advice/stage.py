@@ -1,0 +1,49 @@
+"""``figures``, ``profiles``, ``segments`` and the customers to ``actions``: whom to write what, counted in one Spark job."""
+
+from dataclasses import asdict
+
+from segmentation.advice.actions import build_actions, find_advice
+from segmentation.advice.addressed import count_addressed
+from segmentation.advice.figures import read_figures
+from segmentation.readings import choose_ingredients, place_members, read_described
+from segmentation.run import Run, check_featured
+from segmentation.tables import ACTIONS, FIGURES, PROFILES, SEGMENTS
+from segmentation.traits import read_traits
+
+# The period of the baseline rate where nobody ever ordered twice.
+_DAYS = 30
+
+
+def advise(run: Run) -> str:
+    """Find what to advise each segment, and count whom it speaks to."""
+    known, config = check_featured(run), run.config
+    sizes = {row["segment_id"]: row["customers"] for row in read_described(run, SEGMENTS)}
+    figures = read_figures(read_described(run, FIGURES))
+    clustered = {one.name for one in choose_ingredients(run, known)}
+    traits = read_traits(read_described(run, PROFILES))
+    found = {
+        segment: find_advice(
+            segment,
+            figures[segment],
+            figures[None],
+            [trait for trait in traits.get(segment, []) if trait.subject not in clustered],
+            revenue=config.revenue_feature,
+        )
+        for segment in sizes
+    }
+    has_orders = config.sources.transactions is not None
+    days = config.segments.baseline_days or figures[None].usual_gap or _DAYS
+    counted = count_addressed(
+        place_members(run, known),
+        [one for own in found.values() for one in own],
+        days=days if has_orders else None,
+        usual_tenure=figures[None].medians.get("tenure_days"),
+        revenue=config.revenue_feature,
+    )
+    actions = [
+        action
+        for segment, own in found.items()
+        for action in build_actions(own, counted.of(own), size=sizes[segment], lift=config.segments.lift, days=days)
+    ]
+    run.write_rows(([asdict(one) for one in actions], ACTIONS))
+    return f"{len(actions)} actions for {len(sizes)} segments"

@@ -1,0 +1,95 @@
+"""Tables of a run, checked against each other, to the current ones: names laid over, one commit, ``current_*`` after it."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from segmentation.publish.audit import check_members, check_rows, check_silhouette, find_chosen
+from segmentation.publish.looks import lay_over
+from segmentation.publish.pointer import publish_run
+from segmentation.readings import read_described
+from segmentation.run import Run, check_featured
+from segmentation.tables import (
+    ACTIONS,
+    ASSIGNMENTS,
+    CENTROIDS,
+    CUSTOMERS,
+    DECISION,
+    EXEMPLARS,
+    FEATURES,
+    FIGURES,
+    GRID,
+    HISTOGRAMS,
+    MAP_AXES,
+    PROFILES,
+    QUARANTINE,
+    ROW_COUNTS,
+    SEGMENT_MAP,
+    SEGMENT_RULES,
+    SEGMENTS,
+    STABILITY,
+    TRAITS,
+    TRANSACTIONS,
+    Rows,
+    Table,
+)
+from segmentation.warehouse.questions import count_members
+from segmentation.warehouse.spark_store import delta_version_of
+
+_SMALL = (
+    *(GRID, DECISION, STABILITY, CENTROIDS, PROFILES, FIGURES, SEGMENTS, TRAITS, EXEMPLARS, SEGMENT_RULES, ACTIONS),
+    *(HISTOGRAMS, SEGMENT_MAP, MAP_AXES, ROW_COUNTS),
+)
+
+
+def publish(run: Run) -> str:
+    """Check that the run's tables agree, lay the configuration's names over the segments, and make the run the current one."""
+    known = check_featured(run)
+    described = read_described(run, SEGMENTS)
+    facts = _audit(run, known, described)
+    looks = run.config.segments
+    segments = lay_over(described, names=looks.names, colors=looks.colors)
+    if segments != described:
+        run.write_rows((segments, SEGMENTS))
+    publish_run(run, facts=facts, tables=[*_large_tables(run), *_SMALL], published_at=datetime.now(UTC))
+    unknown = sorted({*looks.names, *looks.colors} - {row["segment_id"] for row in segments})
+    ignored = f"; segments {', '.join(map(str, unknown))} of the configuration are not there" if unknown else ""
+    return f"{len(segments)} segments of {known['customers']:,} customers published{ignored}"
+
+
+def _large_tables(run: Run) -> list[Table]:
+    sources = run.config.sources
+    optional = [(TRANSACTIONS, sources.transactions), (CUSTOMERS, sources.customers)]
+    return [*(table for table, source in optional if source is not None), FEATURES, ASSIGNMENTS, QUARANTINE]
+
+
+def _audit(run: Run, known: dict[str, Any], segments: Rows) -> dict[str, Any]:
+    """Return the run's totals, once what lies in the tables agrees.
+
+    Raises
+    ------
+    QualityError
+        If tables of the run contradict each other.
+    """
+    customers, lake = known["customers"], run.lake
+    stored = {table.name: lake.store.count(table, run.run_id) for table in _large_tables(run)}
+    ids, placed = count_members(lake.reader(customers), run.run_id)
+    sizes = {row["segment_id"]: row["customers"] for row in segments}
+    check_members(customers, rows=stored, ids=ids, placed=placed, sizes=sizes)
+    chosen = find_chosen(run.read_rows(GRID), segments=len(segments))
+    check_silhouette(chosen, known)
+    verdicts = {row["gate"]: row for row in run.read_rows(DECISION) if row["gate"] == "structure" or row["is_passed"]}
+    versions = {
+        name: version
+        for name, spec in run.config.sources.declared().items()
+        if (version := delta_version_of(lake.spark, spec.format, str(spec.path))) is not None
+    }
+    return {
+        "k": chosen["k"],
+        "decision": chosen["verdict"].removeprefix("chosen: "),
+        "structure": verdicts["structure"]["verdict"],
+        "rule_k": verdicts["rule"]["k"],
+        **check_rows(run.read_rows(ROW_COUNTS), stored),
+        "customers": customers,
+        "source_versions": json.dumps(versions, sort_keys=True),
+    }

@@ -1,0 +1,91 @@
+"""What more than one stage reads of a run: its features as laid out, its members, what it clusters on."""
+
+import json
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from segmentation.clustering.fits import lay_out
+from segmentation.clustering.preparation import Ingredient
+from segmentation.config.schema import Config, CustomersSource, FeatureSpec
+from segmentation.errors import PublishError
+from segmentation.run import Run
+from segmentation.tables import CUSTOMERS, DOUBLE, FEATURES, STRING, Column, Rows, Table
+from segmentation.warehouse.models import load_model
+
+MEMBERS = "members"  # no table: the features with their segments
+
+
+def attribute_columns(customers: CustomersSource | None) -> tuple[Column, ...]:
+    """Return the columns of the attributes that a customers source declares."""
+    if customers is None:
+        return ()
+    return tuple(
+        Column(name, DOUBLE if spec.type == "number" else STRING, f"{spec.type} attribute from {spec.source}")
+        for name, spec in customers.attributes.items()
+    )
+
+
+def customers_table(customers: CustomersSource) -> Table:
+    """Return ``tables.CUSTOMERS`` with the attributes of a customers source."""
+    return CUSTOMERS.widened(attribute_columns(customers))
+
+
+def read_laid_out(run: Run, known: dict[str, Any]) -> DataFrame:
+    """Return the features in the canonical layout, cached: those at hand, else the stored ones."""
+    if FEATURES.name not in run.hands.frames:
+        laid_out = lay_out(run.lake.read(FEATURES, run_id=run.run_id), partitions=known["layout_partitions"])
+        run.hands.frames[FEATURES.name] = run.hold(laid_out)
+    return run.hands.frames[FEATURES.name]
+
+
+def place_members(run: Run, known: dict[str, Any]) -> DataFrame:
+    """Return the features with ``features`` (vector) and ``segment_id``, cached, as the run's model gives them."""
+    if MEMBERS not in run.hands.frames:
+        features = read_laid_out(run, known)
+        model = run.hands.model or load_model(run.lake.spark, run.model_path)
+        placed = model.transform(features).select(*features.columns, "features", F.col("prediction").alias("segment_id"))
+        run.hands.frames[MEMBERS] = run.hold(placed)
+    return run.hands.frames[MEMBERS]
+
+
+def read_described(run: Run, table: Table) -> Rows:
+    """Return this run's rows of a table that the stage ``segments`` fills.
+
+    Raises
+    ------
+    PublishError
+        If it has not ended.
+    """
+    rows = run.read_rows(table)
+    if not rows:
+        raise PublishError(f"--run-id {run.run_id}", expected="a run whose segments are described", found="none; run segments")
+    return rows
+
+
+def choose_ingredients(run: Run, known: dict[str, Any]) -> list[Ingredient]:
+    """Return the features to cluster on; of category shares those that this run computed."""
+    chosen = [_ingredient(run.config, name, spec) for name, spec in run.config.features.use.items() if spec.role == "cluster"]
+    shares = run.config.features.category_shares
+    if shares is not None and shares.preparation.role == "cluster":
+        chosen += [_ingredient(run.config, name, shares.preparation) for name in computed_shares(known)]
+    return chosen
+
+
+def computed_shares(known: dict[str, Any]) -> list[str]:
+    """Return the category shares that the run computed; the table also has the columns of other runs."""
+    return list(json.loads(known["category_shares"]))
+
+
+def _ingredient(config: Config, name: str, spec: FeatureSpec) -> Ingredient:
+    customers = config.sources.customers
+    attribute = customers.attributes.get(name) if customers else None
+    return Ingredient(
+        name,
+        attribute.type if attribute else "number",
+        log=spec.log,
+        cap=spec.cap,
+        weight=spec.weight,
+        order=tuple(attribute.order or ()) if attribute else (),
+    )
