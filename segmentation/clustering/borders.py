@@ -1,0 +1,183 @@
+"""Where segments meet: is there a valley in the density between two neighbours, or does the cut go through a crowd?
+
+A crowd whose density falls away from one summit on all sides has no valley between any two places in it, however
+correlated, skewed or heavy-tailed it is. So segments that a valley parts are groups, and segments that no valley parts are
+pieces of one. This asks neither for a model of the crowd nor for tables of critical values; the idea is that of modes
+joined by paths (Menardi 2016, section 3; Burman and Polonik 2009), on the segments instead of on the customers.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from segmentation.clustering.points import Array
+
+# A valley holds at most 70 % of what its lower bank holds, by two and a half standard errors of that difference.
+LEAST_DEPTH, LEAST_SURPRISE = 0.3, 2.5
+# The path from centre to centre, 0 to 1, in bins; densities are compared over windows of several widths.
+_STEP, _BEFORE, _BEYOND = 0.05, -0.6, 1.6
+_EDGES = np.arange(_BEFORE, _BEYOND + _STEP / 2, _STEP)
+_WIDTHS = (4, 6, 8)
+_INNER = (0.15, 0.85)
+_BANK = 0.6
+# What lies within the distance that nine in ten members have from the path.
+_REACH = 0.9
+# Customers whose nearest two centres are as near as this, as a share of the way, are at the border.
+_NEAR = 0.1
+_MEETING_ROWS = 10
+# Crowds are counted within the distance of the usual neighbour of this rank (or a thirtieth of all), around so many places.
+_NEIGHBOURS, _COMPARED_ROWS, _DENSE = 15, 300, 0.9
+
+
+@dataclass(frozen=True)
+class Border:
+    """What lies between two neighbouring segments of one K.
+
+    Attributes
+    ----------
+    first, second : centres, ``first`` the smaller number
+    depth : share by which the density at the bottom lies below the lower of its two banks, 0 to 1; 0 without a valley
+    surprise : the same difference in standard errors
+    near_share : share of the two segments' customers whose place along the line through the centres is within a tenth of its
+        middle, 0 to 1
+    """
+
+    first: int
+    second: int
+    depth: float
+    surprise: float
+    near_share: float
+
+    @property
+    def is_valley(self) -> bool:
+        """Whether the two are apart."""
+        return self.depth >= LEAST_DEPTH and self.surprise >= LEAST_SURPRISE
+
+
+def find_borders(points: Array, weights: Array, centers: Array) -> list[Border]:
+    """Return the borders between neighbours: centres that are the nearest two of some customer (Martinetz, Schulten 1994).
+
+    Parameters
+    ----------
+    points : shape (rows, dimensions), scaled units
+        Without ties, see ``spread_ties``: steps between the values of a column are no valleys.
+    weights : shape (rows,)
+        Customers that a row stands for.
+    centers : shape (k, dimensions)
+    """
+    squares = np.maximum((points**2).sum(1)[:, None] - 2 * points @ centers.T + (centers**2).sum(1), 0.0)
+    label = squares.argmin(1)
+    return [
+        _look_between(points, weights, centers, squares, label, first, second) for first, second in _neighbours(squares, label)
+    ]
+
+
+def count_apart(borders: Sequence[Border], segments: int) -> int:
+    """Return how many parts are left when segments without a valley between them are joined."""
+    return len(set(join_segments(borders, segments)))
+
+
+def join_segments(borders: Sequence[Border], segments: int) -> list[int]:
+    """Return for each segment the smallest segment that it is joined with, over any number of borders without a valley."""
+    part = list(range(segments))
+    for one in borders:
+        if not one.is_valley:
+            low, high = sorted((part[one.first], part[one.second]))
+            part = [low if place == high else place for place in part]
+    return part
+
+
+def spread_ties(points: Array, rng: np.random.Generator) -> Array:
+    """Return the points with equal values of a column spread evenly, half-way to the nearer of the neighbouring values."""
+    spread = points.astype(np.float64)
+    for column in spread.T:
+        values, place, times = np.unique(column, return_inverse=True, return_counts=True)
+        if len(values) == len(column) or len(values) == 1:
+            continue
+        gaps = np.diff(values)
+        room = np.minimum(np.append(gaps, np.inf), np.insert(gaps, 0, np.inf)) / 2
+        column += np.where(times > 1, room, 0.0)[place] * rng.uniform(-1, 1, len(column))
+    return spread
+
+
+def _neighbours(squares: Array, label: npt.NDArray[np.intp]) -> Iterator[tuple[int, int]]:
+    segments = squares.shape[1]
+    others = squares.copy()
+    others[np.arange(len(label)), label] = np.inf
+    pairs = np.sort(np.stack([label, others.argmin(1)]), axis=0)
+    for code in np.unique(pairs[0] * segments + pairs[1]).tolist():
+        yield divmod(code, segments)
+
+
+def _look_between(
+    points: Array, weights: Array, centers: Array, squares: Array, label: npt.NDArray[np.intp], first: int, second: int
+) -> Border:
+    length = float(((centers[first] - centers[second]) ** 2).sum())
+    if length == 0:
+        return Border(first, second, 0.0, 0.0, 1.0)
+    # The place along the line through both centres, 0 to 1, and the squared distance from it.
+    along = (squares[:, first] - squares[:, second] + length) / (2 * length)
+    aside = np.maximum(squares[:, first] - along**2 * length, 0.0)
+    members = (label == first) | (label == second)
+    near = members & (np.abs(along - 0.5) <= _NEAR)
+    near_share = float(weights[near].sum() / weights[members].sum())
+    inside = aside <= np.quantile(aside[members], _REACH)
+    depth, surprise = _find_valley(along[inside], weights[inside])
+    if depth >= LEAST_DEPTH and surprise >= LEAST_SURPRISE:
+        # The straight line leaves a crowd that is bent: a ring, a crescent. So look where the two come nearest as well.
+        depth = min(
+            depth, _compare_crowds(points[members], weights[members], label[members] == second, np.abs(along[members] - 0.5))
+        )
+    return Border(first, second, depth, surprise, near_share)
+
+
+def _compare_crowds(points: Array, weights: Array, is_second: npt.NDArray[np.bool_], away: Array) -> float:
+    """Return the share by which the densest place at the border lies below the dense places of the sparser segment.
+
+    Parameters
+    ----------
+    points, weights, is_second : the members of both segments
+    away : shape (rows,)
+        How far each is from the border, as a share of the way from centre to centre.
+    """
+    chosen = [np.flatnonzero(side)[:_COMPARED_ROWS] for side in (~is_second, is_second)]
+    meeting = np.argsort(away, kind="stable")[: max(_MEETING_ROWS, min(_COMPARED_ROWS, int((away <= _NEAR).sum())))]
+    places = np.concatenate([*chosen, meeting])
+    squares = (points[places] ** 2).sum(1)[:, None] - 2 * points[places] @ points.T + (points**2).sum(1)
+    neighbours = max(1, min(len(points) // 8, max(_NEIGHBOURS, len(points) // 30)))
+    own = squares[: -len(meeting)]
+    radius = float(np.median(np.partition(own, neighbours, axis=1)[:, neighbours]))
+    around = (squares <= radius) @ np.stack([weights * ~is_second, weights * is_second], axis=1)
+    first, second, middle = np.split(around, np.cumsum([len(one) for one in chosen]))
+    lower = min(np.quantile(first[:, 0], _DENSE), np.quantile(second[:, 1], _DENSE))
+    # Where a crowd is cut, half of the neighbours at the cut are on either side.
+    bottom = 2 * middle.min(1).max()
+    return max(0.0, float(1 - bottom / lower)) if lower > 0 else 1.0
+
+
+def _find_valley(places: Array, weights: Array) -> tuple[float, float]:
+    """Return the depth of the clearest valley along the way, and by how many standard errors it is one; noughts without one."""
+    counts = np.histogram(places, _EDGES, weights=weights)[0]
+    unit = _unit(weights)
+    best = (0.0, 0.0)
+    for width in _WIDTHS:
+        held = np.convolve(counts, np.ones(width), "valid")
+        middles = _EDGES[: len(held)] + width * _STEP / 2
+        bank = int(_BANK / _STEP)
+        for place in np.flatnonzero((middles >= _INNER[0]) & (middles <= _INNER[1])):
+            left, right = held[max(0, place - width - bank + 1) : place - width + 1], held[place + width : place + width + bank]
+            if not len(left) or not len(right):
+                continue
+            lower, bottom = min(left.max(), right.max()), held[place]
+            if lower > bottom:
+                surprise = float((lower - bottom) / np.sqrt(unit * (lower + bottom)))
+                if surprise > best[1]:
+                    best = (float(1 - bottom / lower), surprise)
+    return best
+
+
+def _unit(weights: Array) -> float:
+    """Return the customers that count as one look: a row that stands for many says no more than a row."""
+    return max(1.0, float((weights**2).sum() / max(weights.sum(), 1e-300)))
