@@ -9,18 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from segmentation import catalogue
+
 SOURCE_NAMES = ("transactions", "products", "customers")
-ORDER_FEATURES = (
-    "recency_days",
-    "frequency_orders",
-    "monetary_total",
-    "tenure_days",
-    "average_order_value",
-    "days_between_orders",
-    "items_per_order",
-    "return_rate",
-    "discount_share",
-)
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -310,10 +301,11 @@ class Config(Section):
     @model_validator(mode="after")
     def _features_exist(self) -> "Config":
         attributes = set(self.sources.customers.attributes) if self.sources.customers else set()
-        clash = sorted(attributes & ({*ORDER_FEATURES, "run_id", "customer_id", "as_of"}))
+        clash = sorted(attributes & {*catalogue.BY_NAME, "run_id", "customer_id", "as_of"})
+        clash += sorted(name for name in attributes if name.startswith(catalogue.SHARE_PREFIX))
         if clash:
             raise ValueError(f"sources.customers.attributes: other names than {', '.join(clash)} are expected")
-        known = attributes | (set(ORDER_FEATURES) if self.sources.transactions else set())
+        known = attributes | (set(catalogue.BY_NAME) if self.sources.transactions else set())
         wanted = set(self.features.use) | ({self.features.revenue} if self.features.revenue else set())
         unknown = sorted(wanted - known)
         if unknown:
@@ -329,7 +321,7 @@ class Config(Section):
     @property
     def revenue_feature(self) -> str | None:
         """The feature that counts as revenue, if any."""
-        return self.features.revenue or ("monetary_total" if self.sources.transactions else None)
+        return self.features.revenue or (catalogue.NAMES["revenue"] if self.sources.transactions else None)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of what shapes the result: all but paths, the warehouse, a K asked for and ``segments``.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from segmentation.catalogue import label
 from segmentation.errors import pick
 
 Structure = Literal["strong", "moderate", "weak", "none"]
@@ -284,7 +285,7 @@ def _explain_trap(one: Candidate) -> str:
     cause = ""
     if one.dominant is not None:
         cause = (
-            f"; {one.dominant.feature} holds {one.dominant.between_share:.0%} of the variance between its segments "
+            f"; {label(one.dominant.feature, {})} holds {one.dominant.between_share:.0%} of the variance between its segments "
             f"({one.dominant.variance_share:.0%} of all variance): a log or a cap would let the others count"
         )
     return f"silhouette {one.silhouette:.3f} is struck out: {carried}{cause}"
