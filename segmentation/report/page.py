@@ -21,6 +21,7 @@ from segmentation.report.words import Row, Rows, Tables, text_of
 from segmentation.spelling import percent, whole
 
 _MOST_FIRST = 4
+_BEFORE = ("previous_runs", "previous_segments", "moves")  # there is not always a run before
 _NO_GATES = ("rule", "structure")  # what the rule said of K, and the verdict: both are told elsewhere
 _STATISTICS = ("p10", "p25", "median", "p75", "p90", "mean")
 
@@ -39,11 +40,10 @@ def draw_report(tables: Tables) -> Report:
     Parameters
     ----------
     tables : the run's published rows by table name
-        ``runs``, ``segments``, ``profiles`` and ``grid`` are needed; a table that is not given is left out. Of the run
-        before there may be ``previous_runs``, ``previous_segments`` and ``moves`` (segment_id, previous_segment_id,
+        Of the run before there may be ``previous_runs``, ``previous_segments`` and ``moves`` (segment_id, previous_segment_id,
         customers; null is a customer that only one of the two runs knows).
     """
-    have = {**dict.fromkeys(_OPTIONAL, ()), **tables}
+    have = {**dict.fromkeys(_BEFORE, ()), **tables}
     segments = sorted(have["segments"], key=lambda row: row["segment_id"])
     categories: dict[str, str] = json.loads(have["runs"][0]["category_shares"])
     label = partial(catalogue.label, categories=categories)
@@ -75,12 +75,6 @@ def draw_report(tables: Tables) -> Report:
         )
     )
     return Report(page, {name: figure.file() for name, figure in figures.items()})
-
-
-_OPTIONAL = (
-    *("profiles", "traits", "exemplars", "segment_rules", "actions", "histograms", "segment_map", "map_axes", "grid"),
-    *("decision", "centroids", "row_counts", "previous_runs", "previous_segments", "moves"),
-)
 
 
 @cache
@@ -235,4 +229,4 @@ def _sources(counts: Rows) -> dict[str, list[Row]]:
 
 
 def _versions(run: Row) -> dict[str, dict[str, int]]:
-    return {name: json.loads(run.get(name) or "{}") for name in ("table_versions", "source_versions")}
+    return {name: json.loads(run[name]) for name in ("table_versions", "source_versions")}

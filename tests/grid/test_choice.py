@@ -111,7 +111,7 @@ def test_a_giant_segment_is_a_trap_that_names_the_feature() -> None:
     choice = choose()
 
     assert choice.traps == {
-        2: "silhouette 0.950 is struck out: one segment holds 99.00% of the customers; monetary_total holds 97% of the "
+        2: "silhouette 0.950 is struck out: one segment holds 99.00% of the customers; Total spend holds 97% of the "
         "variance between its segments (40% of all variance): a log or a cap would let the others count"
     }
 
