@@ -32,6 +32,7 @@ class Trait:
 
     @property
     def kind(self) -> Literal["number", "level"]:
+        """Whether it is a number or a level of a category."""
         return "level" if "=" in self.feature else "number"
 
     @property
@@ -69,7 +70,7 @@ class Trait:
         return f"{name} {own} (all {everyone})"
 
     def against(self, others: float) -> str:
-        """The trait in words against segments whose mean effect is ``others``."""
+        """Return the trait in words against segments whose mean effect is ``others``."""
         more = self.effect > others
         if self.kind == "level":
             return f"{_more(more)} {_level_words(self.feature)}"

@@ -15,7 +15,7 @@ import pytest
 os.environ.setdefault("SPARK_MASTER", "local[2]")
 os.environ.setdefault("SPARK_DRIVER_MEMORY", "3g")
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from segmentation.config.load import load_config
 from segmentation.pipeline import STAGES, Request, execute
@@ -30,6 +30,16 @@ DATA = Path(os.environ.get("SEGMENTATION_TEST_DATA", ROOT.parent / "shared" / "d
 # Most tests have a few rows, which are gone before a query is compiled.
 INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+
+
+def first_row(frame: DataFrame) -> Row:
+    """Return the first row of a frame that has one."""
+    return frame.collect()[0]
+
+
+def to_pandas(frame: DataFrame) -> Any:
+    """Return a frame as one of pandas; PySpark's own annotation knows too little of that."""
+    return frame.toPandas()
 
 
 @contextmanager

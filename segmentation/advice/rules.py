@@ -41,6 +41,7 @@ class Condition:
         return found
 
     def is_met(self, value: float, threshold: float) -> bool:
+        """Return whether a segment's value lies at or beyond the threshold."""
         return value >= threshold if self.side == "above" else value <= threshold
 
     def meets(self, value: Column, threshold: float) -> Column:

@@ -80,7 +80,6 @@ def fit_alternates(
     prepared : DataFrame with ``features`` (vector), cached
     tolerance : mixture: a restart ends when the log-likelihood changes by less
     """
-
     fit_one = pick(ALGORITHMS, algorithm, place="clustering.algorithm")
 
     def fit(restart: tuple[int, int]) -> tuple[float, AlternateFit]:

@@ -95,7 +95,7 @@ def _root(correlation: Array) -> Array:
 def _usual_bandwidth(values: Array) -> float:
     """Return Silverman's rule of thumb."""
     spread = float(min(values.std(), np.subtract(*np.quantile(values, [0.75, 0.25])) / 1.349) or values.std())
-    return 0.9 * spread * len(values) ** -0.2
+    return float(0.9 * spread * len(values) ** -0.2)
 
 
 def _critical_bandwidth(values: Array) -> float:
@@ -112,7 +112,7 @@ def _critical_bandwidth(values: Array) -> float:
             least = middle
         else:
             most = middle
-    return most
+    return float(most)
 
 
 def _summits(density: Array) -> int:

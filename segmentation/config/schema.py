@@ -91,6 +91,8 @@ class SourceSpec(Section):
 
 
 class TransactionsSource(SourceSpec):
+    """Purchase lines."""
+
     columns: dict[
         Literal[
             "customer_id",
@@ -117,6 +119,8 @@ class TransactionsSource(SourceSpec):
 
 
 class ProductsSource(SourceSpec):
+    """The category of each product."""
+
     columns: dict[Literal["product_id", "category"], Column] = Field(description="product_id and category")
 
     @model_validator(mode="after")
@@ -127,11 +131,15 @@ class ProductsSource(SourceSpec):
 
 
 class CustomersSource(SourceSpec):
+    """Attributes of customers."""
+
     customer_id: Column = Field(description="key of the table")
     attributes: dict[Name, AttributeSpec] = Field(min_length=1, description="attributes by name")
 
 
 class Sources(Section):
+    """What is read; transactions, customers or both."""
+
     transactions: TransactionsSource | None = None
     products: ProductsSource | None = None
     customers: CustomersSource | None = None
@@ -150,6 +158,8 @@ class Sources(Section):
 
 
 class Warehouse(Section):
+    """Where the tables lie."""
+
     path: str | None = Field(None, description="folder or URI; each table is <path>/<table>")
     catalog_schema: str | None = Field(None, alias="schema", description="catalog schema, as catalog.schema")
     models: str | None = Field(None, description="folder or URI of models; <path>/models by default")
@@ -167,6 +177,8 @@ class Warehouse(Section):
 
 
 class Cleaning(Section):
+    """Which rows are set aside."""
+
     returns: Literal["net", "exclude"] = Field("net", description="keep returns as negative amounts, or set them aside")
     return_order_pattern: Pattern | None = Field(None, description="order ids that are cancellations")
     non_product_pattern: Pattern | None = Field(None, description="product ids that are no products, set aside")
@@ -201,6 +213,8 @@ class CategoryShares(Section):
 
 
 class Features(Section):
+    """Which features there are, and how each is used."""
+
     use: dict[Name, FeatureSpec] = Field(min_length=1, description="features switched on, by name")
     category_shares: CategoryShares | None = None
     customers_without_orders: Literal["exclude", "include"] = Field(
@@ -213,11 +227,15 @@ class Features(Section):
 
 
 class Preparation(Section):
+    """How features become a vector."""
+
     scaler: Literal["standard", "robust", "minmax"] = Field("standard", description="StandardScaler, RobustScaler, MinMaxScaler")
     pca_components: int | None = Field(None, ge=1, le=100, description="cluster on so many principal components")
 
 
 class Clustering(Section):
+    """How the customers are grouped, and how K is chosen."""
+
     algorithm: Literal["kmeans", "bisecting_kmeans", "gaussian_mixture"] = Field(
         "kmeans", description="Spark MLlib's algorithm; the two others fill the same tables, at MLlib's pace"
     )

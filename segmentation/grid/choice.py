@@ -133,6 +133,7 @@ class Choice:
     structure: Structure
 
     def passes(self, k: int) -> bool:
+        """Return whether a K fails no gate."""
         return all(gate.is_passed is not False for gate in self.gates[k])
 
 

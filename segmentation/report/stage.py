@@ -44,6 +44,7 @@ class Published:
 
     @property
     def run_id(self) -> str:
+        """The run's id."""
         return str(self.row["run_id"])
 
 

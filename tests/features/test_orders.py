@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import to_pandas
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
@@ -25,7 +26,7 @@ def make_lines(seed: int, rows: int = 400) -> pd.DataFrame:
     start = pd.Timestamp("2020-01-01")
     frame = pd.DataFrame({"customer_id": customer.astype(str), "order_id": order.astype(str)})
     frame["ordered_at"] = [start + pd.Timedelta(hours=int(o * 7919 % 4300)) for o in order]
-    frame["category"] = rng.choice(["Fresh Food", "Fuel", None], rows)
+    frame["category"] = rng.choice(np.array(["Fresh Food", "Fuel", None]), rows)
     frame["is_return"] = rng.random(rows) < 0.1
     frame["quantity"] = np.where(frame.category == "Fuel", 9000, rng.integers(1, 5, rows)) * np.where(frame.is_return, -1, 1)
     frame["amount"] = np.round(rng.gamma(2, 10, rows), 2) * np.where(frame.is_return, -1, 1)
@@ -77,7 +78,7 @@ def test_order_features_equal_the_oracle(spark: SparkSession, seed: int) -> None
 
     features = build_order_features(to_spark(spark, lines), as_of=AS_OF, max_quantity=100, categories=name_shares(["Fuel"]))
 
-    found = features.toPandas().set_index("customer_id").sort_index().astype(float)
+    found = to_pandas(features).set_index("customer_id").sort_index().astype(float)
     expected = oracle(lines).reindex(found.index)
     pd.testing.assert_frame_equal(found[expected.columns], expected, check_names=False, rtol=1e-9)
 
