@@ -32,6 +32,18 @@ INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.facto
 COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by the dearest thing it needs, which its fixtures say."""
+    for item in items:
+        needed = set(getattr(item, "fixturenames", ()))
+        if "browser" in needed:
+            item.add_marker("browser")
+        elif "run_command" in needed:
+            item.add_marker("process")
+        else:
+            item.add_marker("spark" if "jvm" in needed else "unit")
+
+
 def first_row(frame: DataFrame) -> Row:
     """Return the first row of a frame that has one."""
     return frame.collect()[0]

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from segmentation.clustering.agreement import Labels, cross_tabulate
 from segmentation.clustering.members import evaluate_labels
 from segmentation.clustering.points import Block
-from segmentation.clustering.refits import PERMUTE, RESAMPLE, Support, customers_of, permute_columns, resample, summarise
+from segmentation.clustering.refits import PERMUTE, RESAMPLE, Refits, Support, customers_of, permute_columns, resample, summarise
 from segmentation.errors import pick
 from segmentation.parallel import side_by_side
 
@@ -94,27 +94,17 @@ def fit_alternates(
 
 
 def support_alternates(
-    spark: SparkSession,
-    sample: Block,
-    fits: Sequence[AlternateFit],
-    *,
-    algorithm: str,
-    columns: Sequence[str],
-    seed: int,
-    resamples: int,
-    null_tables: int,
-    max_iterations: int,
-    tolerance: float,
+    spark: SparkSession, sample: Block, fits: Sequence[AlternateFit], refits: Refits, *, algorithm: str, tolerance: float
 ) -> dict[int, Support]:
     """Refit every K on resampled customers and on permuted tables, as ``refits.support_grid`` does for k-means.
 
     Parameters
     ----------
     sample : of ``refits.draw_sample``, about ``SAMPLE_ROWS`` rows
-    columns : the column that each coordinate belongs to
-    resamples, null_tables : count; at most ``MOST_RESAMPLES`` and ``MOST_NULL_TABLES`` are made
+    refits : what to try; at most ``MOST_RESAMPLES`` and ``MOST_NULL_TABLES`` are made
     """
-    options: dict[str, Any] = {"algorithm": algorithm, "max_iterations": max_iterations, "tolerance": tolerance}
+    options: dict[str, Any] = {"algorithm": algorithm, "max_iterations": refits.max_iterations, "tolerance": tolerance}
+    seed = refits.seed
     k_values = [fit.k for fit in fits]
 
     def refit(block: Block, number: int) -> tuple[DataFrame, list[AlternateFit]]:
@@ -124,7 +114,7 @@ def support_alternates(
     everyone = _frame_of(spark, sample).cache()
     published = {fit.k: _labels_of(fit, everyone) for fit in fits}
     tables: Mapping[int, list[Any]] = {k: [] for k in k_values}
-    for number in range(min(resamples, MOST_RESAMPLES)):
+    for number in range(min(refits.resamples, MOST_RESAMPLES)):
         frame, again = refit(resample(sample, np.random.default_rng((seed, RESAMPLE, number))), number)
         for fit in again:
             labels = _labels_of(fit, everyone)
@@ -132,8 +122,8 @@ def support_alternates(
         frame.unpersist()
     explained: Mapping[int, list[float]] = {k: [] for k in k_values}
     silhouettes: Mapping[int, list[float | None]] = {k: [] for k in k_values}
-    for number in range(min(null_tables, MOST_NULL_TABLES)):
-        frame, again = refit(permute_columns(sample, columns, np.random.default_rng((seed, PERMUTE, number))), number)
+    for number in range(min(refits.null_tables, MOST_NULL_TABLES)):
+        frame, again = refit(permute_columns(sample, refits.columns, np.random.default_rng((seed, PERMUTE, number))), number)
         for fit in again:
             _, found = evaluate_labels(fit.label(frame), fit.k)
             explained[fit.k].append(found.explained_share)

@@ -83,7 +83,7 @@ def solve(
     if clustering.algorithm != "kmeans":
         return _solve_alternates(prepared, columns, clustering, k_values=k_values, customers=customers)
     solver = choose_solver(clustering)
-    refits = Refits(columns, REFIT_SEED, clustering.resamples, clustering.null_tables, clustering.max_iterations)
+    refits = _refits(columns, clustering)
     settings = Settings(
         k_values=tuple(k_values),
         seeds=tuple(clustering.seeds),
@@ -131,6 +131,10 @@ def _support(points: Points, solutions: list[Solution], refits: Refits) -> Found
     return solutions, supports, variance_shares(sample)
 
 
+def _refits(columns: tuple[str, ...], clustering: Clustering) -> Refits:
+    return Refits(columns, REFIT_SEED, clustering.resamples, clustering.null_tables, clustering.max_iterations)
+
+
 def solve_single(prepared: DataFrame, *, dimensions: int, customers: int, seed: int) -> Solution:
     """Return the single segment that holds everybody."""
     work = partial(_fit_single, dimensions=dimensions, seed=seed)
@@ -160,16 +164,8 @@ def _solve_alternates(
         solutions.append((Fit(fit.k, fit.seed, means, fit.iterations, fit.converged), found))
     draw = partial(draw_sample, rows=SAMPLE_ROWS)
     sample = work_on_points(prepared, draw, customers=customers, dimensions=len(columns), seed=clustering.seeds[0])
+    refits = _refits(columns, clustering)
     supports = support_alternates(
-        prepared.sparkSession,
-        sample,
-        fits,
-        algorithm=clustering.algorithm,
-        columns=columns,
-        seed=REFIT_SEED,
-        resamples=clustering.resamples,
-        null_tables=clustering.null_tables,
-        max_iterations=clustering.max_iterations,
-        tolerance=clustering.tolerance,
+        prepared.sparkSession, sample, fits, refits, algorithm=clustering.algorithm, tolerance=clustering.tolerance
     )
     return Solved("mllib", solutions, supports, variance_shares(sample), {fit.k: fit for fit in fits})

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -267,7 +268,9 @@ def test_weights_travel_with_the_blocks(spark: SparkSession) -> None:
     assert packed.total(total_moments).tolist() == expected
 
 
-def test_kernels_run_where_the_package_is_not_installed(tmp_path: Path) -> None:
+def test_kernels_run_where_the_package_is_not_installed(
+    run_command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
     dumped, points = tmp_path / "job", in_memory(np.arange(40.0).reshape(20, 2))
     dumped.write_bytes(cloudpickle.dumps(lambda: solve_grid(points, SETTINGS)))  # type: ignore[no-untyped-call]
     program = (
@@ -275,6 +278,6 @@ def test_kernels_run_where_the_package_is_not_installed(tmp_path: Path) -> None:
         f"print([found.sizes for _, found in pickle.load(open({str(dumped)!r}, 'rb'))()])"
     )
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = run_command(sys.executable, "-c", program, cwd=tmp_path)
 
     assert done.stdout.startswith("[(10.0, 10.0)"), done.stderr
