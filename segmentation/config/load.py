@@ -4,8 +4,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from segmentation.config.schema import Config, Section
 from segmentation.errors import ConfigError
@@ -68,23 +69,17 @@ def _read_yaml(path: str) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ConfigError("--config", expected="a YAML file in UTF-8", found=path) from None
     try:
-        content = yaml.load(text, Loader=_UniqueKeyLoader)
-    except yaml.YAMLError as error:
+        content = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(
+            path, expected="YAML with each key once", found=f"{str(error.problem).removeprefix('found ')}{line}"
+        ) from None
+    except YAMLError as error:
         raise ConfigError(path, expected="YAML with each key once", found=str(error)) from None
     if not isinstance(content, dict):
         raise ConfigError(path, expected="a mapping of sections", found=type(content).__name__)
     return content
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """SafeLoader keeps the last of two equal keys in silence; this one refuses them."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        doubles = sorted({str(key) for key in keys if keys.count(key) > 1})
-        if doubles:
-            raise yaml.constructor.ConstructorError(None, None, f"key {', '.join(doubles)} twice", node.start_mark)
-        return super().construct_mapping(node, deep)
 
 
 def _parse_day(text: str, place: str) -> date:

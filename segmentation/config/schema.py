@@ -276,10 +276,6 @@ class Clustering(Section):
         return self
 
 
-def _read_off(value: Any) -> Any:
-    return "off" if value is False else value  # YAML reads a bare off as false
-
-
 class Segments(Section):
     """How segments are shown and advised on; nothing here changes who is in which."""
 
@@ -287,7 +283,7 @@ class Segments(Section):
     colors: dict[SegmentNumber, Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]] = Field(
         {}, description="colours by segment_id, #rrggbb, in place of the palette's"
     )
-    exemplars: Annotated[Literal["pseudonyms", "ids", "off"], BeforeValidator(_read_off)] = Field(
+    exemplars: Literal["pseudonyms", "ids", "off"] = Field(
         "pseudonyms", description="example customers under a keyed pseudonym, under their ids, or none"
     )
     baseline_days: int | None = Field(

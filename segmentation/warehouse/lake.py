@@ -1,6 +1,5 @@
 """The door to the warehouse: which writer a place gets, what lies there, and who may write."""
 
-import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -171,17 +170,20 @@ class Lake:
         if folder is None:
             yield
             return
+        from filelock import FileLock, Timeout  # a tenth of a second to import, which readers need not wait for
+
+        lock = FileLock(Path(folder, ".lock"), blocking=False)
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            lock = open(Path(folder, ".lock"), "a")  # noqa: SIM115 - held until the block ends
+            lock.acquire()
+        except Timeout:
+            raise PublishError(folder, expected="no other run in this warehouse", found="one at work") from None
         except OSError as error:
             raise PublishError(folder, expected="a folder that can be written", found=str(error.strerror)) from None
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise PublishError(folder, expected="no other run in this warehouse", found="one at work") from None
+        try:
             yield
+        finally:
+            lock.release()
 
 
 def open_lake(warehouse: Warehouse, session: "SparkSession | None") -> Lake:

@@ -51,7 +51,7 @@ def test_shipped_configurations_are_complete(name: str) -> None:
         (("format: csv", "format: xml"), "'csv', 'parquet', 'delta', 'json' or 'table'"),
         (("path: w", "path: w, schema: a.b"), "path or schema, and not both, is expected"),
         (("    customer_id: id\n", ""), "sources.customers.customer_id: expected a value, found none"),
-        (("    format: csv\n", "    format: csv\n    format: json\n"), "key format twice"),
+        (("    format: csv\n", "    format: csv\n    format: json\n"), 'duplicate key "format" with value "json"'),
         (("age: {}", "age: {weight: 99}"), "features.use.age.weight"),
         (("features:", "segments: {names: {one: x}}\nfeatures:"), "segments.names.one"),
         (("features:", "segments: {names: {-1: x}}\nfeatures:"), "segments.names.-1"),
@@ -110,3 +110,12 @@ def test_exemplars_are_switched_off_with_or_without_quotes(tmp_path: Path, text:
     config = load_config(write(tmp_path, MINIMAL + f"segments: {{exemplars: {text}}}\n"))
 
     assert config.segments.exemplars == "off"
+
+
+def test_the_levels_no_and_yes_are_texts(tmp_path: Path) -> None:
+    text = MINIMAL.replace("type: number", "type: ordinal, order: [No, Yes]")
+
+    sources = load_config(write(tmp_path, text)).sources
+
+    assert sources.customers is not None
+    assert sources.customers.attributes["age"].order == ["No", "Yes"]
