@@ -1,6 +1,5 @@
 """One SparkSession for the whole test run, made as the jobs make it; and where the real data lie."""
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from tempfile import gettempdir
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 os.environ.setdefault("SPARK_MASTER", "local[2]")
 os.environ.setdefault("SPARK_DRIVER_MEMORY", "3g")
@@ -73,8 +73,7 @@ def run_all(spark: SparkSession, config: str, run_id: str = "r1", stages: tuple[
 def jvm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     settings = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("catalog")), **INTERPRETED}
     # One at a time: the first start ever fetches the JARs, and two would fetch into one folder.
-    with open(Path(gettempdir(), "customer-segmentation-tests.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(Path(gettempdir(), "customer-segmentation-tests.lock")):
         session, _ = open_session(settings=settings, source_bytes=SHORT_BYTES)
     yield session
     session.stop()
