@@ -1,4 +1,4 @@
-"""MLlib's grid, order, model and assignments against oracles in numpy."""
+"""MLlib's grid, order and model against oracles in numpy."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,16 +11,12 @@ from pyspark.ml.clustering import KMeans, KMeansModel
 from pyspark.ml.linalg import Vectors
 from pyspark.sql import DataFrame, SparkSession
 
-from segmentation.assign.assignments import build_assignments
 from segmentation.clustering.fits import Fit, count_partitions, lay_out
 from segmentation.clustering.fused import Settings, find_starts, solve_grid
 from segmentation.clustering.measures import Evaluation, measure_grid
-from segmentation.clustering.members import measure_members
 from segmentation.clustering.mllib import evaluate_fits, fit_kmeans
 from segmentation.clustering.models import build_model, canonical_order
 from segmentation.clustering.points import Points, work_on_points
-from segmentation.config.schema import Clustering
-from segmentation.grid.solve import choose_solver
 
 
 def settings(*k_values: int) -> Settings:
@@ -147,47 +143,5 @@ def test_segments_are_ordered_whatever_order_they_were_found_in() -> None:
     assert again.tolist() == by_second.tolist()
 
 
-def test_distances_runner_up_and_margin_equal_the_oracle(spark: SparkSession) -> None:
-    data, centers = blobs(), np.array([[0.0, 0.0], [5.0, 0.0], [0.0, 6.0], [2.0, 2.0]])
-    labelled = model_of(spark, centers).transform(points(spark, data))
-
-    built = build_assignments(labelled, centers.tolist(), measure_members(labelled, 4), run_id="r")
-    found = built.orderBy("customer_id").collect()
-
-    distances = np.sqrt(squares(data, centers))
-    order = distances.argsort(1, kind="stable")
-    ranked = np.sort(distances, 1)
-    assert [row["segment_id"] for row in found] == order[:, 0].tolist()
-    assert [row["runner_up_segment_id"] for row in found] == order[:, 1].tolist()
-    np.testing.assert_allclose([row["distance"] for row in found], ranked[:, 0], rtol=1e-12)
-    np.testing.assert_allclose([row["margin"] for row in found], ranked[:, 1] - ranked[:, 0], rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose([row["silhouette"] for row in found], silhouettes(data, order[:, 0]), rtol=1e-9, atol=1e-12)
-
-
-def test_a_tie_has_margin_nought_and_the_smaller_runner_up(spark: SparkSession) -> None:
-    centers = np.array([[0.0, 0.0], [2.0, 0.0], [-2.0, 0.0]])
-    labelled = model_of(spark, centers).transform(points(spark, np.array([[1.0, 0.0], [0.0, 0.0]])))
-
-    built = build_assignments(labelled, centers.tolist(), measure_members(labelled, 3), run_id="r")
-    tie, middle = built.orderBy("customer_id").collect()
-
-    assert (tie["segment_id"], tie["runner_up_segment_id"], tie["margin"]) == (0, 1, 0.0)
-    assert (middle["runner_up_segment_id"], middle["margin"]) == (1, 2.0)
-    assert (tie["silhouette"], middle["silhouette"]) == (None, None)  # one segment holds both
-
-
 def test_the_layout_depends_on_customers_alone() -> None:
     assert [count_partitions(customers) for customers in (1, 50_000, 50_001, 1_000_000)] == [1, 1, 2, 20]
-
-
-@pytest.mark.parametrize(
-    ("asked", "solver"),
-    [
-        ({}, "fused"),
-        ({"solver": "fused"}, "fused"),
-        ({"solver": "mllib"}, "mllib"),
-        ({"algorithm": "gaussian_mixture"}, "mllib"),
-    ],
-)
-def test_the_fused_solver_is_taken_unless_mllib_is_asked_for(asked: dict[str, str], solver: str) -> None:
-    assert choose_solver(Clustering.model_validate(asked)) == solver

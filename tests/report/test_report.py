@@ -60,7 +60,7 @@ def make_tables(names: tuple[str, str] = ("Loyal patrons", "Lapsed customers")) 
         ),
         "exemplars": rows("segment_id rank customer_id distance", (0, 1, "ab12", 0.5), (1, 1, HOSTILE[0], 0.5)),
         "segment_rules": rows(
-            "segment_id rule condition customers precision recall", (0, 1, "monetary total more than 9", 900, 0.953, 0.9)
+            "segment_id rule condition customers precision recall", (0, 1, "Total spend more than 9", 900, 0.953, 0.9)
         ),
         "actions": rows(
             "segment_id rank action advice metric value population_value threshold threshold_side customers revenue "

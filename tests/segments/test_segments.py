@@ -13,6 +13,7 @@ import pytest
 from conftest import to_pandas
 from pyspark.sql import SparkSession
 
+from segmentation.catalogue import FEATURES
 from segmentation.config.load import load_config
 from segmentation.errors import ConfigError
 from segmentation.pipeline import STAGES, Request, execute
@@ -121,13 +122,14 @@ def test_exemplars_are_the_nearest_five_under_pseudonyms(planted: tuple[Run, pd.
 def test_rules_hold_as_printed_for_the_customers_counted(planted: tuple[Run, pd.Series, Path], members: pd.DataFrame) -> None:
     rules = read(planted[0], SEGMENT_RULES.name)
 
+    columns = {one.label: one.name for one in FEATURES}
     assert set(rules["segment_id"]) == set(range(4))
     for row in rules.itertuples():
         caught = pd.Series(True, index=members.index)
         feature = ""
         for part in row.condition.split(" and "):
             name, _, bound = part.rpartition(" at most ") if " at most " in part else part.rpartition(" more than ")
-            feature = name.replace(" ", "_") or feature
+            feature = columns[name] if name else feature
             value, limit = members[feature], float(bound.replace(",", "")) if bound else 0
             caught &= value <= limit if "at most" in part else value > limit
         own = members["segment_id"] == row.segment_id
