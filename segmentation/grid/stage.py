@@ -16,11 +16,20 @@ from segmentation.clustering.preparation import Prepared, fit_preparation, plan_
 from segmentation.errors import ModelError
 from segmentation.grid.choice import Candidate, Choice
 from segmentation.grid.choice_in_words import explain_choice, explain_others
-from segmentation.grid.evidence import decision_rows, grid_rows, replace_by_single, stability_rows, structure_row, weigh
+from segmentation.grid.evidence import (
+    border_rows,
+    compare_rows,
+    decision_rows,
+    grid_rows,
+    replace_by_single,
+    stability_rows,
+    structure_row,
+    weigh,
+)
 from segmentation.grid.solve import Solved, choose_k_values, choose_solver, name_columns, solve, solve_single
 from segmentation.readings import choose_ingredients, read_laid_out
 from segmentation.run import Run, check_featured
-from segmentation.tables import CENTROIDS, DECISION, GRID, STABILITY
+from segmentation.tables import BORDERS, CENTROIDS, COMPARE, DECISION, GRID, STABILITY
 from segmentation.warehouse.models import save_model
 
 
@@ -75,7 +84,8 @@ def _record(
     """
     clustering = run.config.clustering
     decision = explain_choice(candidates, choice, rule=clustering.rule)
-    policy = clustering.no_structure if choice.structure == "none" and run.config.k is None else "warn"
+    unwanted = ("none",) if clustering.no_structure_from == "none" else ("none", "continuum")
+    policy = clustering.no_structure if choice.structure in unwanted and run.config.k is None else "warn"
     chosen = next(one for one in solved.solutions if one[0].k == choice.k)
     if policy == "single":
         decision = f"K = 1: a single segment, as clustering.no_structure asks. What the rule would have said: {decision}"
@@ -88,9 +98,15 @@ def _record(
         (rows, GRID),
         ([*decision_rows(choice), structure_row(choice, candidates)], DECISION),
         (stability_rows(solved, orders), STABILITY),
+        (border_rows(solved, orders), BORDERS),
+        (compare_rows(solved, orders), COMPARE),
     )
     if policy == "fail":
-        raise ModelError("clustering.no_structure", expected="more structure than chance", found=decision)
+        raise ModelError(
+            "clustering.no_structure",
+            expected="groups" if clustering.no_structure_from == "continuum" else "more structure than chance",
+            found=decision,
+        )
     return decision, chosen
 
 
