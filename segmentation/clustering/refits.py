@@ -36,7 +36,7 @@ class Support:
     jaccards, lowest_jaccards : per centre, mean and lowest over the resamples
     permuted, crowds : what K centres find on tables with permuted columns, and on tables that are one crowd
     parting : how the published segments lie to each other
-    onward : customers by segment of this K (rows) and of the next (columns), shape (k, next k); None of the last K
+    onward : customers by segment of this K (rows) and of the next (columns); None of the last K
     """
 
     adjusted_rand: float
@@ -45,7 +45,7 @@ class Support:
     permuted: "Chance"
     crowds: "Chance"
     parting: Parting
-    onward: Array | None
+    onward: tuple[tuple[float, ...], ...] | None
 
     @property
     def weakest(self) -> float:
@@ -142,7 +142,7 @@ def summarise(
         permuted=_sum_up(permuted),
         crowds=_sum_up(crowds),
         parting=parting,
-        onward=onward,
+        onward=None if onward is None else tuple(map(tuple, onward.tolist())),
     )
 
 

@@ -75,12 +75,12 @@ def _explain_pool(candidates: Sequence[Candidate], choice: Choice) -> str:
 
 def _explain_rule(by_k: dict[int, Candidate], choice: Choice, rule: Rule) -> str:
     k, score = choice.rule_k, choice.scores[choice.rule_k]
-    lead = ""
-    if rule != choice.by:
+    if rule == "elbow":
+        if choice.knee == k:
+            return f"WSSSE has its knee at K = {k}."
         place = "has no knee" if choice.knee is None else f"has its knee at K = {choice.knee}, which is ruled out"
-        lead = f"WSSSE {place}. " if rule == "elbow" else "At no K do valleys part the segments, so a rule for continua decides. "
-    elif rule == "elbow":
-        return f"WSSSE has its knee at K = {k}."
+        return f"WSSSE {place}; the balanced rule took K = {k}."
+    lead = "At no K do valleys part the segments, so the balanced rule decides. " if rule != choice.by else ""
     return lead + _tell_best(by_k[k], score, choice.by)
 
 

@@ -256,7 +256,7 @@ def compare_rows(solved: Solved, orders: dict[int, list[int]]) -> list[dict[str,
         onward = solved.supports[k].onward
         if onward is None:
             continue
-        table = onward[np.ix_(orders[k], orders[after])]
+        table = np.array(onward)[np.ix_(orders[k], orders[after])]
         shares = table / np.maximum(table.sum(1, keepdims=True), 1e-300)
         rows += [
             {
