@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pyspark.sql import SparkSession
@@ -28,7 +29,7 @@ from segmentation.config.schema import Clustering
 from segmentation.grid.choice import Candidate, Choice
 from segmentation.grid.evidence import weigh
 from segmentation.grid.solve import Solved, choose_k_values, name_columns, solve, solve_and_support
-from segmentation.grid.stage import choose_ingredients
+from segmentation.readings import choose_ingredients
 from segmentation.report.stage import find_published
 from segmentation.run import Run
 from segmentation.synthetic import generate_mixture, generate_skewed
@@ -65,13 +66,15 @@ class Chosen:
 
 
 def mixture(spark: SparkSession, seed: int, *, customers: int, features: int, shares: list[int], **options: object) -> Planted:
+    """Return groups planted by ``generate_mixture``."""
     frame = generate_mixture(spark, customers=customers, features=features, shares=shares, seed=seed, **options)  # type: ignore[arg-type]
-    found = frame.toPandas()
+    found: Any = frame.toPandas()
     names = tuple(name for name in found.columns if name.startswith("feature_"))
     return Planted(names, found[list(names)].to_numpy(), found["true_segment"].to_numpy())
 
 
 def uniform(_: SparkSession, seed: int) -> Planted:
+    """Return customers without any structure."""
     points = np.random.default_rng(seed).random((3000, 4))
     return Planted(tuple(f"feature_{n}" for n in range(1, 5)), points, None)
 
@@ -79,7 +82,7 @@ def uniform(_: SparkSession, seed: int) -> Planted:
 def whales(spark: SparkSession, seed: int) -> Planted:
     """Skewed customers, neither logged nor capped, of whom one in two hundred orders and spends beyond all measure."""
     names = ["recency_days", "frequency_orders", "monetary_total"]
-    found = generate_skewed(spark, customers=3000, features=4, seed=seed).select(*names).toPandas()
+    found: Any = generate_skewed(spark, customers=3000, features=4, seed=seed).select(*names).toPandas()
     found.loc[found.index % 200 == 0, "frequency_orders"] *= 20
     found.loc[found.index % 200 == 0, "monetary_total"] *= 400
     return Planted(tuple(names), found.to_numpy(), None)
@@ -117,6 +120,7 @@ def choose(planted: Planted, *, solver_seed: int = 1, clustering: Clustering | N
 
 
 def rows(spark: SparkSession) -> Iterator[str]:
+    """Yield the table of the page, line by line."""
     yield "| table | default rule: K (times) | silhouette alone: K (times) | structure (times) | adjusted Rand, lowest |"
     yield "|---|---|---|---|--:|"
     for name, make in TABLES.items():
@@ -153,7 +157,8 @@ def seeds_on(spark: SparkSession, config_path: str, warehouse: str, inputs: dict
             plan = plan_preparation(features, choose_ingredients(run, newest), scaler="standard", pca_components=None)
             preparation = fit_preparation(features, plan)
             prepared = preparation.model.transform(features).select("customer_id", "features").cache()
-            solved = solve(run, prepared, preparation, choose_k_values(run, customers), customers)
+            k_values = choose_k_values(clustering, asked_k=None, customers=customers)
+            solved = solve(prepared, name_columns(preparation), clustering, k_values=k_values, customers=customers)
             _, choice = weigh(solved, name_columns(preparation), clustering, asked_k=None)
             centers = next(fit.centers for fit, _ in solved.solutions if fit.k == choice.k)
             points = np.array([row["features"].toArray() for row in prepared.orderBy("customer_id").collect()])
@@ -165,6 +170,7 @@ def seeds_on(spark: SparkSession, config_path: str, warehouse: str, inputs: dict
 
 
 def main() -> None:
+    """Write the table into the page, or look at the seeds of a finished run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--features", nargs=2, metavar=("CONFIG", "WAREHOUSE"), help="ten solver seeds on a finished run")
     parser.add_argument("--input", action="append", default=[], metavar="SOURCE=PATH", help="as in the run; not read again")
@@ -172,7 +178,8 @@ def main() -> None:
     asked = parser.parse_args()
     spark, _ = open_session()
     if asked.features:
-        for line in seeds_on(spark, *asked.features, inputs=dict(one.split("=", 1) for one in asked.input)):
+        config_path, warehouse = asked.features
+        for line in seeds_on(spark, config_path, warehouse, dict(one.split("=", 1) for one in asked.input)):
             print(line, flush=True)
         return
     table = "\n".join(rows(spark))

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console, RenderableType
-from rich.table import Table as Grid
-from rich.text import Text
 
 from segmentation import __version__
 from segmentation.config.load import load_config
@@ -16,7 +14,7 @@ from segmentation.config.schema import SOURCE_NAMES
 from segmentation.errors import ConfigError, PublishError, SegmentationError
 from segmentation.report.stage import find_published, read_told, report_place, save_report
 from segmentation.report.terminal import tabulate, write_csv
-from segmentation.tables import CURRENT, SEGMENTS
+from segmentation.tables import CURRENT
 from segmentation.warehouse.lake import Lake, needs_session, open_lake
 
 if TYPE_CHECKING:
@@ -181,16 +179,7 @@ def _inputs(pairs: Sequence[str]) -> dict[str, str]:
 
 def _show(run: "Run", *, is_drawn: bool) -> None:
     """Print the segments, where the tables lie, and how to query one."""
-    grid = Grid(title=f"Segments of run {run.run_id}", title_justify="left")
-    for title in ("Segment", "Customers", "Share", "Revenue share", "What sets it apart"):
-        grid.add_column(title, justify="right" if title in ("Customers", "Share", "Revenue share") else "left")
-    for row in run.read_rows(SEGMENTS):
-        share = "" if row["revenue_share"] is None else f"{row['revenue_share']:.1%}"
-        customers, customer_share = f"{row['customers']:,}", f"{row['customer_share']:.1%}"
-        # As Text: brackets and colons in a name are no markup.
-        name, apart = Text(f"{row['segment_id']} {row['segment_name']}"), Text(row["sets_apart"])
-        grid.add_row(name, customers, customer_share, share, apart)
-    _print_wide(grid)
+    _print_wide(tabulate(read_told(find_published(run.lake, run.run_id))))
     place = run.lake.place(CURRENT["segments"])
     where = run.lake.path or run.lake.catalog_schema
     query = f"delta.`{place}`" if run.lake.path else place

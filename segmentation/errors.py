@@ -1,7 +1,10 @@
 """What can go wrong through no fault of the program, each with its exit code."""
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
+
+Choice = TypeVar("Choice")
 
 
 class SegmentationError(Exception):
@@ -54,3 +57,16 @@ class SetupError(SegmentationError):
     """Python, Java, Spark or Delta are missing or do not fit together."""
 
     exit_code = 7
+
+
+def pick(known: Mapping[str, Choice], name: str, *, place: str) -> Choice:
+    """Return what a registry knows by a name.
+
+    Raises
+    ------
+    ConfigError
+        If it knows no such name; it lists those it knows.
+    """
+    if name not in known:
+        raise ConfigError(place, expected=f"one of {', '.join(known)}", found=repr(name))
+    return known[name]

@@ -1,6 +1,7 @@
 """What more than one stage reads of a run: its features as laid out, its members, what it clusters on."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -73,9 +74,10 @@ def choose_ingredients(run: Run, known: dict[str, Any]) -> list[Ingredient]:
     return chosen
 
 
-def computed_shares(known: dict[str, Any]) -> list[str]:
-    """Return the category shares that the run computed; the table also has the columns of other runs."""
-    return list(json.loads(known["category_shares"]))
+def computed_shares(known: Mapping[str, Any]) -> dict[str, str]:
+    """Return the category of each share that the run computed, by column; the table also has the columns of other runs."""
+    found: dict[str, str] = json.loads(known["category_shares"])
+    return found
 
 
 def _ingredient(config: Config, name: str, spec: FeatureSpec) -> Ingredient:

@@ -40,6 +40,7 @@ class Run:
 
     @property
     def model_path(self) -> str:
+        """Where the run's model lies."""
         return f"{self.lake.models}/{self.run_id}"
 
     def read(self, table: Table) -> DataFrame:

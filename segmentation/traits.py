@@ -1,40 +1,17 @@
 """What sets a segment apart: features ranked by effect, in words and with their numbers."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from segmentation import catalogue
+from segmentation.spelling import percent
 from segmentation.tables import MISSING_LEVEL, Rows
 
 NOTABLE_EFFECT = 0.25
 MOST_TRAITS = 12
 _SETS_APART = 3
 _YES, _NO = {"yes", "true", "y", "1"}, {"no", "false", "n", "0"}
-_UNITS = ("_days", "_weeks", "_months", "_years", "_hours", "_minutes")
-
-
-@dataclass(frozen=True)
-class Words:
-    """How a number is spoken of: when it is low, when it is high, and against a sibling segment."""
-
-    low: str
-    high: str
-    lower: str
-    higher: str
-
-
-_WORDS = {
-    "recency_days": Words("recently active", "long absent", "more recent", "longer absent"),
-    "frequency_orders": Words("few orders", "frequent orders", "fewer orders", "more orders"),
-    "monetary_total": Words("low spend", "high spend", "lower spend", "higher spend"),
-    "tenure_days": Words("new", "long-standing", "newer", "longer-standing"),
-    "average_order_value": Words("small orders", "large orders", "smaller orders", "larger orders"),
-    "days_between_orders": Words("quick to return", "slow to return", "quicker to return", "slower to return"),
-    "items_per_order": Words("few items per order", "many items per order", "fewer items per order", "more items per order"),
-    "return_rate": Words("few returns", "many returns", "fewer returns", "more returns"),
-    "discount_share": Words("little discount", "much discount", "less discount", "more discount"),
-    "age": Words("young", "old", "younger", "older"),
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +19,8 @@ class Trait:
     """How a segment differs in one feature, or in one level of a category.
 
     ``own`` and ``population`` are means in the feature's unit, or shares of customers for a level; ``effect`` is their
-    difference in standard deviations of the population. ``is_flag``: a number that is only ever 0 or 1.
+    difference in standard deviations of the population. ``is_flag``: a number that is only ever 0 or 1. ``categories``: the
+    category of each share, by column.
     """
 
     feature: str
@@ -50,9 +28,11 @@ class Trait:
     population: float
     effect: float
     is_flag: bool = False
+    categories: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def kind(self) -> Literal["number", "level"]:
+        """Whether it is a number or a level of a category."""
         return "level" if "=" in self.feature else "number"
 
     @property
@@ -76,25 +56,27 @@ class Trait:
         if self.kind == "level":
             return _level_words(self.feature) if self.is_typical else f"{_more(self.effect > 0)} {_level_words(self.feature)}"
         if self.is_flag:
-            return f"{'often' if self.effect > 0 else 'rarely'} {plain(self.feature)}"
-        words = _words(self.feature)
+            return f"{'often' if self.effect > 0 else 'rarely'} {_plain(self.feature)}"
+        words = catalogue.words_of(self.feature, self.categories)
         return words.high if self.effect > 0 else words.low
 
     @property
     def receipt(self) -> str:
         """The trait with the numbers behind it."""
-        if self.kind == "level" or self.is_flag:
-            return f"{plain(self.feature).replace('=', ' ')} {self.own:.0%} (all {self.population:.0%})"
-        return f"{plain(self.feature)} {short(self.own)} (all {short(self.population)})"
+        name = catalogue.label(self.feature, self.categories)
+        own, everyone = (
+            percent(value) if self.is_flag else catalogue.spell(self.feature, value) for value in (self.own, self.population)
+        )
+        return f"{name} {own} (all {everyone})"
 
     def against(self, others: float) -> str:
-        """The trait in words against segments whose mean effect is ``others``."""
+        """Return the trait in words against segments whose mean effect is ``others``."""
         more = self.effect > others
         if self.kind == "level":
             return f"{_more(more)} {_level_words(self.feature)}"
         if self.is_flag:
-            return f"{_more(more)} {plain(self.feature)}"
-        words = _words(self.feature)
+            return f"{_more(more)} {_plain(self.feature)}"
+        words = catalogue.words_of(self.feature, self.categories)
         return words.higher if more else words.lower
 
 
@@ -137,13 +119,14 @@ def tell_apart(traits: Mapping[int, Sequence[Trait]]) -> dict[int, list[str]]:
     return told
 
 
-def read_traits(profiles: Rows, *, flags: Collection[str] = ()) -> dict[int, list[Trait]]:
+def read_traits(profiles: Rows, *, flags: Collection[str], categories: Mapping[str, str]) -> dict[int, list[Trait]]:
     """Return every segment's difference from the population in each feature and level.
 
     Parameters
     ----------
     profiles : rows of ``tables.PROFILES``
     flags : numbers that are only ever 0 or 1
+    categories : the category of each share, by column
     """
     values: dict[int, dict[str, dict[str, float | None]]] = {}
     for row in profiles:
@@ -158,7 +141,7 @@ def read_traits(profiles: Rows, *, flags: Collection[str] = ()) -> dict[int, lis
             # Who is missing a value says more of the data than of the customer.
             is_missing = feature.endswith(f"={MISSING_LEVEL}")
             if own is not None and everyone is not None and effect is not None and not is_missing:
-                traits[segment].append(Trait(feature, own, everyone, effect, feature in flags))
+                traits[segment].append(Trait(feature, own, everyone, effect, feature in flags, categories))
     return traits
 
 
@@ -188,46 +171,27 @@ def number_name(name: str, segment: int, *, taken: Collection[str]) -> str:
     return numbered
 
 
-def plain(feature: str) -> str:
-    """Return a feature's name as words."""
-    return feature.replace("category_share_", "share of ").replace("_", " ")
-
-
-def short(value: float) -> str:
-    """Return a number with three digits or so."""
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
-
-
 def sentence(words: Sequence[str]) -> str:
     """Return the words joined by commas, the first letter a capital."""
     text = ", ".join(words)
     return text[:1].upper() + text[1:]
 
 
-def _words(feature: str) -> Words:
-    if feature in _WORDS:
-        return _WORDS[feature]
-    unit = next((unit for unit in _UNITS if feature.endswith(unit)), None)
-    if unit is not None:
-        name = plain(feature.removesuffix(unit))
-        return Words(f"short {name}", f"long {name}", f"shorter {name}", f"longer {name}")
-    name = plain(feature)
-    return Words(f"low {name}", f"high {name}", f"lower {name}", f"higher {name}")
-
-
 def _level_words(feature: str) -> str:
     """Return a level as words: ``contract=Two year`` is "two year contract", ``partner=Yes`` is "with partner"."""
     subject, level = feature.split("=", 1)
     if level.lower() in _YES:
-        return f"with {plain(subject)}"
+        return f"with {_plain(subject)}"
     if level.lower() in _NO:
-        return f"no {plain(subject)}"
+        return f"no {_plain(subject)}"
     # An abbreviation (DSL) keeps its capitals.
     spoken = level[:1].lower() + level[1:] if level[1:] == level[1:].lower() and len(level) > 1 else level
-    return f"{spoken} {plain(subject)}"
+    return f"{spoken} {_plain(subject)}"
 
 
 def _more(is_more: bool) -> str:
     return "more often" if is_more else "less often"
+
+
+def _plain(feature: str) -> str:
+    return feature.replace("_", " ")

@@ -15,7 +15,7 @@ import pytest
 os.environ.setdefault("SPARK_MASTER", "local[2]")
 os.environ.setdefault("SPARK_DRIVER_MEMORY", "3g")
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from segmentation.config.load import load_config
 from segmentation.pipeline import STAGES, Request, execute
@@ -30,6 +30,28 @@ DATA = Path(os.environ.get("SEGMENTATION_TEST_DATA", ROOT.parent / "shared" / "d
 # Most tests have a few rows, which are gone before a query is compiled.
 INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by the dearest thing it needs, which its fixtures say."""
+    for item in items:
+        needed = set(getattr(item, "fixturenames", ()))
+        if "browser" in needed:
+            item.add_marker("browser")
+        elif "run_command" in needed:
+            item.add_marker("process")
+        else:
+            item.add_marker("spark" if "jvm" in needed else "unit")
+
+
+def first_row(frame: DataFrame) -> Row:
+    """Return the first row of a frame that has one."""
+    return frame.collect()[0]
+
+
+def to_pandas(frame: DataFrame) -> Any:
+    """Return a frame as one of pandas; PySpark's own annotation knows too little of that."""
+    return frame.toPandas()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import duckdb
 import duckdb_extension_delta
 import pandas as pd
 import pytest
-from conftest import ROOT, compiled, run_all
+from conftest import ROOT, compiled, first_row, run_all, to_pandas
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -47,10 +47,10 @@ def telco(jvm: SparkSession, real_data: Callable[[str], str], tmp_path_factory: 
 
 
 def test_online_retail_reproduces_the_published_figures(retail: Run) -> None:
-    run = retail.read(RUNS).first()
+    run = first_row(retail.read(RUNS))
     features = retail.read(FEATURES)
-    means = features.agg(*(F.avg(F.col(name).cast("double")).alias(name) for name in RFM)).first()
-    total = features.agg(F.sum("monetary_total"), F.sum("frequency_orders"), F.count("*")).first()
+    means = first_row(features.agg(*(F.avg(F.col(name).cast("double")).alias(name) for name in RFM)))
+    total = first_row(features.agg(F.sum("monetary_total"), F.sum("frequency_orders"), F.count("*")))
 
     assert (run["rows_read"], run["rows_kept"], run["rows_set_aside"], run["customers"]) == (541_909, 397_884, 144_025, 4_338)
     assert (str(total[0]), total[1], total[2]) == ("8911407.904000", 18_532, 4_338)
@@ -61,7 +61,7 @@ def test_online_retail_reproduces_the_published_figures(retail: Run) -> None:
     last = retail.lake.read(RUNS).sparkSession.read.format("delta").load(f"{retail.lake.path}/transactions")
     instant = last.groupBy("customer_id").agg(F.max("ordered_at").alias("last"))
     hours = F.floor((F.lit("2011-12-10 12:50:00").cast("timestamp").cast("long") - F.col("last").cast("long")) / 86_400)
-    assert instant.agg(F.avg(hours)).first()[0] == pytest.approx(92.536422, abs=1e-6)
+    assert first_row(instant.agg(F.avg(hours)))[0] == pytest.approx(92.536422, abs=1e-6)
 
 
 def test_every_row_set_aside_has_its_reason(retail: Run) -> None:
@@ -90,7 +90,7 @@ def test_grid_agrees_with_the_independent_figures(retail: Run) -> None:
 
 
 def test_the_decision_of_online_retail_is_recorded_in_full(retail: Run) -> None:
-    run = retail.read(RUNS).first()
+    run = first_row(retail.read(RUNS))
     gates = {(row["k"], row["gate"]): row for row in retail.read(DECISION).collect()}
 
     assert (run["k"], run["rule_k"], run["structure"]) == (3, 3, "weak")
@@ -121,7 +121,7 @@ def test_three_readers_see_equal_rows(retail: Run, name: str) -> None:
     connection.execute(f"LOAD '{extension}'")
     connection.execute("SET TimeZone = 'UTC'")
 
-    spark_rows = retail.lake.spark.read.format("delta").load(path).toPandas()
+    spark_rows = to_pandas(retail.lake.spark.read.format("delta").load(path))
     arrow_rows = table.to_pandas()
     duck_rows = connection.execute("SELECT * FROM delta_scan(?)", [path]).df()
 
@@ -188,16 +188,15 @@ def test_a_published_run_is_not_replaced_by_other_input(retail: Run, tmp_path: P
 
 
 def test_telco_customers_without_purchases_are_segmented(telco: Run) -> None:
-    run = telco.read(RUNS).first()
+    run = first_row(telco.read(RUNS))
     features = telco.read(FEATURES)
 
     assert (run["rows_read"], run["rows_set_aside"], run["customers"], run["as_of"]) == (7_043, 0, 7_043, None)
     assert features.where("total_charges IS NULL").count() == 11
-    assert features.agg(F.sum("total_charges")).first()[0] == pytest.approx(16_056_168.70)
+    assert first_row(features.agg(F.sum("total_charges")))[0] == pytest.approx(16_056_168.70)
     profiles = telco.lake.spark.read.format("delta").load(f"{telco.lake.path}/profiles")
-    assert profiles.where("feature = 'contract=Two year' AND statistic = 'population_share'").first()["value"] == pytest.approx(
-        1_695 / 7_043
-    )
+    two_year = first_row(profiles.where("feature = 'contract=Two year' AND statistic = 'population_share'"))
+    assert two_year["value"] == pytest.approx(1_695 / 7_043)
 
 
 def test_the_complete_journey_is_pinned(jvm: SparkSession, tmp_path: Path) -> None:
@@ -206,15 +205,17 @@ def test_the_complete_journey_is_pinned(jvm: SparkSession, tmp_path: Path) -> No
     with compiled(jvm):
         run = run_all(jvm, config, stages=("ingest", "features"), warehouse=str(tmp_path / "w"))
     features = run.read(FEATURES)
-    row = features.agg(
-        F.count("*").alias("households"),
-        F.sum("frequency_orders").alias("baskets"),
-        F.sum("monetary_total").alias("sales"),
-        F.avg("frequency_orders").alias("orders"),
-        F.avg("recency_days").alias("recency_days"),
-        F.median("recency_days").alias("median_recency_days"),
-        F.max("items_per_order").alias("most_items"),
-    ).first()
+    row = first_row(
+        features.agg(
+            F.count("*").alias("households"),
+            F.sum("frequency_orders").alias("baskets"),
+            F.sum("monetary_total").alias("sales"),
+            F.avg("frequency_orders").alias("orders"),
+            F.avg("recency_days").alias("recency_days"),
+            F.median("recency_days").alias("median_recency_days"),
+            F.max("items_per_order").alias("most_items"),
+        )
+    )
 
     assert (row["households"], row["baskets"], str(row["sales"])) == (2_469, 155_848, "4596039.580000")
     assert (round(row["orders"], 2), round(row["recency_days"], 2), row["median_recency_days"]) == (63.12, 22.83, 7)
@@ -237,7 +238,7 @@ clustering: {{k_min: 2, k_max: 4, seeds: [1]}}
 
     run = run_all(jvm, str(config))
 
-    assert jvm.table("spark_catalog.segments_test.current_segments").count() == run.read(RUNS).first()["k"] == 3
+    assert jvm.table("spark_catalog.segments_test.current_segments").count() == first_row(run.read(RUNS))["k"] == 3
     assert jvm.table("spark_catalog.segments_test.current_assignments").count() == 90
 
 
@@ -275,7 +276,7 @@ def test_customers_without_orders_are_set_aside_or_kept(jvm: SparkSession, tmp_p
     for policy in ("exclude", "include"):
         (tmp_path / f"{policy}.yaml").write_text(text.replace("features:", f"features:\n  customers_without_orders: {policy}"))
         run = run_all(jvm, str(tmp_path / f"{policy}.yaml"), policy)
-        row = run.read(RUNS).first()
+        row = first_row(run.read(RUNS))
         counts[policy] = (row["customers"], row["rows_set_aside"])
 
     assert counts == {"exclude": (60, 1), "include": (61, 0)}

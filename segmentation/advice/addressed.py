@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from segmentation.advice.actions import Addressed, Advice
 from segmentation.audiences import count_audiences, read_audiences
+from segmentation.catalogue import NAMES
 from segmentation.tables import MISSING_LEVEL
 
 
@@ -52,11 +53,11 @@ def count_addressed(
         if _key(one) not in places:
             places[_key(one)] = len(conditions)
             addressed = one.addresses(MISSING_LEVEL)
-            conditions += [addressed, addressed & (F.lit(False) if days is None else F.col("recency_days") <= days)]
+            conditions += [addressed, addressed & (F.lit(False) if days is None else F.col(NAMES["recency"]) <= days)]
     again = len(conditions)
     if days is not None:
-        stayed = F.col("tenure_days") >= F.lit(usual_tenure)
-        conditions += [stayed, stayed & (F.col("frequency_orders") >= 2)]
+        stayed = F.col(NAMES["tenure"]) >= F.lit(usual_tenure)
+        conditions += [stayed, stayed & (F.col(NAMES["frequency"]) >= 2)]
     rows = count_audiences(members, conditions, revenue=revenue).collect() if conditions else []
     return Counted(rows, places, _rate(rows, again) if days is not None else None)
 

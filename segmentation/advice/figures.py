@@ -1,14 +1,13 @@
 """What is known of a segment and of all customers, for the rules of advice to judge by."""
 
-import fnmatch
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from segmentation.advice.rules import MEANS
+from segmentation.catalogue import NAMES, is_share
 from segmentation.tables import Rows
 
-PACE = "days_between_orders"
+PACE = NAMES["pace"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,7 @@ class Figures:
 
     def value(self, metric: str) -> float | None:
         """Return the median of a metric, the mean of a share."""
-        is_mean = any(fnmatch.fnmatchcase(metric, pattern) for pattern in MEANS)
-        return (self.means if is_mean else self.medians).get(metric)
+        return (self.means if is_share(metric) else self.medians).get(metric)
 
     @property
     def usual_gap(self) -> int | None:

@@ -6,14 +6,13 @@ from typing import Literal
 
 from pyspark.sql import Column
 
+from segmentation.catalogue import is_whole
+
 REVENUE = "@revenue"
 # A level of a category that was not clustered on, and that most of the segment has; what nearly all have is what the
 # segment is, and no news.
 ANY_LEVEL = "@level"
 LARGEST_SHARE = 0.95
-# Many customers have none: their median says nothing.
-MEANS = ("discount_share", "return_rate", "category_share_*")
-_WHOLE = ("recency_days", "frequency_orders", "tenure_days")
 Outcome = Literal["more_orders", "no_fewer_orders", "second_order", "spend", "spared", "difference"]
 
 
@@ -37,11 +36,12 @@ class Condition:
         found = self.fixed if self.fixed is not None else float(self.times or 0) * population
         if self.is_patience and patience is not None:
             found = max(found, patience)
-        if self.metric in _WHOLE:
+        if is_whole(self.metric):
             return float(math.ceil(found) if self.side == "above" else math.floor(found))
         return found
 
     def is_met(self, value: float, threshold: float) -> bool:
+        """Return whether a segment's value lies at or beyond the threshold."""
         return value >= threshold if self.side == "above" else value <= threshold
 
     def meets(self, value: Column, threshold: float) -> Column:

@@ -5,7 +5,8 @@ from dataclasses import asdict
 from segmentation.advice.actions import build_actions, find_advice
 from segmentation.advice.addressed import count_addressed
 from segmentation.advice.figures import read_figures
-from segmentation.readings import choose_ingredients, place_members, read_described
+from segmentation.catalogue import NAMES
+from segmentation.readings import choose_ingredients, computed_shares, place_members, read_described
 from segmentation.run import Run, check_featured
 from segmentation.tables import ACTIONS, FIGURES, PROFILES, SEGMENTS
 from segmentation.traits import read_traits
@@ -20,7 +21,8 @@ def advise(run: Run) -> str:
     sizes = {row["segment_id"]: row["customers"] for row in read_described(run, SEGMENTS)}
     figures = read_figures(read_described(run, FIGURES))
     clustered = {one.name for one in choose_ingredients(run, known)}
-    traits = read_traits(read_described(run, PROFILES))
+    categories = computed_shares(known)
+    traits = read_traits(read_described(run, PROFILES), flags=(), categories=categories)
     found = {
         segment: find_advice(
             segment,
@@ -37,13 +39,15 @@ def advise(run: Run) -> str:
         place_members(run, known),
         [one for own in found.values() for one in own],
         days=days if has_orders else None,
-        usual_tenure=figures[None].medians.get("tenure_days"),
+        usual_tenure=figures[None].medians.get(NAMES["tenure"]),
         revenue=config.revenue_feature,
     )
     actions = [
         action
         for segment, own in found.items()
-        for action in build_actions(own, counted.of(own), size=sizes[segment], lift=config.segments.lift, days=days)
+        for action in build_actions(
+            own, counted.of(own), size=sizes[segment], lift=config.segments.lift, days=days, categories=categories
+        )
     ]
     run.write_rows(([asdict(one) for one in actions], ACTIONS))
     return f"{len(actions)} actions for {len(sizes)} segments"

@@ -1,8 +1,8 @@
 """``BisectingKMeans`` and ``GaussianMixture`` of Spark ML in place of k-means, judged alike. Feeds ``grid``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pyspark.ml import Pipeline, PipelineModel, Transformer
@@ -22,6 +22,7 @@ from segmentation.clustering.refits import (
     PERMUTE,
     RESAMPLE,
     Chance,
+    Refits,
     Support,
     count_nulls,
     crowd_of,
@@ -31,9 +32,9 @@ from segmentation.clustering.refits import (
     resample,
     summarise,
 )
+from segmentation.errors import pick
 from segmentation.parallel import side_by_side
 
-Algorithm = Literal["bisecting_kmeans", "gaussian_mixture"]
 # A refit is some Spark jobs here, not some matrix products.
 SAMPLE_ROWS = 2000
 MOST_RESAMPLES, MOST_NULL_TABLES = 5, 2
@@ -56,10 +57,32 @@ class AlternateFit:
         return labelled.select(*prepared.columns, "prediction")
 
 
+def _fit_tree(prepared: DataFrame, shared: Mapping[str, Any], tolerance: float) -> tuple[float, AlternateFit]:
+    """Fit one tree of bisections; its cost is the WSSSE. Spark does not say whether it converged."""
+    model = Pipeline(stages=[*_lift(), BisectingKMeans(featuresCol=_LIFTED, **shared)]).fit(prepared)
+    return _summary(model).trainingCost, AlternateFit(shared["k"], shared["seed"], model, shared["maxIter"], None)
+
+
+def _fit_mixture(prepared: DataFrame, shared: Mapping[str, Any], tolerance: float) -> tuple[float, AlternateFit]:
+    """Fit one mixture; its cost is the negative log-likelihood."""
+    model = Pipeline(stages=[GaussianMixture(tol=tolerance, **shared)]).fit(prepared)
+    iterations = int(_summary(model).numIter)
+    is_converged = iterations < shared["maxIter"]
+    return -_summary(model).logLikelihood, AlternateFit(shared["k"], shared["seed"], model, iterations, is_converged)
+
+
+# By name: one restart of one K. It takes the frame, the parameters that all of Spark's estimators share, and the tolerance;
+# it returns what is least for the best restart, and the fit, whose model writes the column ``cluster``.
+ALGORITHMS: Mapping[str, Callable[[DataFrame, Mapping[str, Any], float], tuple[float, AlternateFit]]] = {
+    "bisecting_kmeans": _fit_tree,
+    "gaussian_mixture": _fit_mixture,
+}
+
+
 def fit_alternates(
     prepared: DataFrame,
     *,
-    algorithm: Algorithm,
+    algorithm: str,
     k_values: Sequence[int],
     seeds: Sequence[int],
     max_iterations: int,
@@ -73,45 +96,31 @@ def fit_alternates(
     prepared : DataFrame with ``features`` (vector), cached
     tolerance : mixture: a restart ends when the log-likelihood changes by less
     """
+    fit_one = pick(ALGORITHMS, algorithm, place="clustering.algorithm")
 
     def fit(restart: tuple[int, int]) -> tuple[float, AlternateFit]:
         k, seed = restart
         shared: dict[str, Any] = {"k": k, "seed": seed, "maxIter": max_iterations, "predictionCol": _LABEL}
         if weight is not None:
             shared["weightCol"] = weight
-        if algorithm == "bisecting_kmeans":
-            model = Pipeline(stages=[*_lift(), BisectingKMeans(featuresCol=_LIFTED, **shared)]).fit(prepared)
-            return _summary(model).trainingCost, AlternateFit(k, seed, model, max_iterations, None)
-        model = Pipeline(stages=[GaussianMixture(tol=tolerance, **shared)]).fit(prepared)
-        iterations = int(_summary(model).numIter)
-        return -_summary(model).logLikelihood, AlternateFit(k, seed, model, iterations, iterations < max_iterations)
+        return fit_one(prepared, shared, tolerance)
 
     found = side_by_side(prepared.sparkSession, fit, [(k, seed) for k in k_values for seed in seeds])
     return [min((one for one in found if one[1].k == k), key=lambda one: (one[0], one[1].seed))[1] for k in k_values]
 
 
 def support_alternates(
-    spark: SparkSession,
-    sample: Block,
-    fits: Sequence[AlternateFit],
-    *,
-    algorithm: Algorithm,
-    columns: Sequence[str],
-    seed: int,
-    resamples: int,
-    null_tables: int,
-    max_iterations: int,
-    tolerance: float,
+    spark: SparkSession, sample: Block, fits: Sequence[AlternateFit], refits: Refits, *, algorithm: str, tolerance: float
 ) -> dict[int, Support]:
     """Refit every K on resampled customers and on tables without groups, as ``refits.support_grid`` does for k-means.
 
     Parameters
     ----------
     sample : of ``refits.draw_sample``, about ``SAMPLE_ROWS`` rows
-    columns : the column that each coordinate belongs to
-    resamples, null_tables : count; at most ``MOST_RESAMPLES`` and ``MOST_NULL_TABLES`` are made
+    refits : what to try; at most ``MOST_RESAMPLES`` and ``MOST_NULL_TABLES`` are made
     """
-    options: dict[str, Any] = {"algorithm": algorithm, "max_iterations": max_iterations, "tolerance": tolerance}
+    options: dict[str, Any] = {"algorithm": algorithm, "max_iterations": refits.max_iterations, "tolerance": tolerance}
+    seed = refits.seed
     k_values = [fit.k for fit in fits]
 
     def refit(block: Block, number: int) -> tuple[DataFrame, list[AlternateFit]]:
@@ -121,18 +130,18 @@ def support_alternates(
     everyone = _frame_of(spark, sample).cache()
     published = {fit.k: _labels_of(fit, everyone) for fit in fits}
     tables: Mapping[int, list[Any]] = {k: [] for k in k_values}
-    for number in range(min(resamples, MOST_RESAMPLES)):
+    for number in range(min(refits.resamples, MOST_RESAMPLES)):
         frame, again = refit(resample(sample, np.random.default_rng((seed, RESAMPLE, number))), number)
         for fit in again:
             labels = _labels_of(fit, everyone)
             tables[fit.k].append(cross_tabulate(published[fit.k], labels, customers_of(sample), shape=(fit.k, fit.k)))
         frame.unpersist()
     chances: Mapping[tuple[int, int], list[Chance]] = {(kind, k): [] for kind in (PERMUTE, CROWD) for k in k_values}
-    permuted, crowds = count_nulls(min(null_tables, MOST_NULL_TABLES))
+    permuted, crowds = count_nulls(min(refits.null_tables, MOST_NULL_TABLES))
     for kind, make, times in ((PERMUTE, permute_columns, permuted), (CROWD, crowd_of, crowds)):
         for number in range(times):
             rng = np.random.default_rng((seed, kind, number))
-            table = make(sample, columns, rng)
+            table = make(sample, refits.columns, rng)
             frame, again = refit(table, number)
             points = spread_ties(table.points, rng)
             for fit in again:

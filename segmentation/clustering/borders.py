@@ -1,4 +1,4 @@
-"""Where segments meet: is there a valley in the density between two neighbours, or does the cut go through a crowd?
+"""Where segments meet: whether a valley in the density parts two neighbours, or the cut goes through a crowd.
 
 A crowd whose density falls away from one summit on all sides has no valley between any two places in it, however
 correlated, skewed or heavy-tailed it is. So segments that a valley parts are groups, and segments that no valley parts are

@@ -108,7 +108,7 @@ def _critical_bandwidth(values: Array) -> float:
             least = middle
         else:
             most = middle
-    return most
+    return float(most)
 
 
 def _summits(density: Array) -> int:

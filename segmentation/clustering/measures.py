@@ -36,18 +36,22 @@ class Evaluation:
 
     @property
     def effective_k(self) -> int:
+        """Segments that hold customers, count."""
         return sum(size > 0 for size in self.sizes)
 
     @property
     def smallest_share(self) -> float:
+        """Customers of the smallest segment / all, 0 to 1."""
         return min(size for size in self.sizes if size > 0) / sum(self.sizes)
 
     @property
     def largest_share(self) -> float:
+        """Customers of the largest segment / all, 0 to 1."""
         return max(self.sizes) / sum(self.sizes)
 
     @property
     def weakest_silhouette(self) -> float | None:
+        """Mean silhouette of the segment with the smallest; None when undefined."""
         return None if self.silhouette is None else min(one for one in self.silhouettes if not math.isnan(one))
 
 

@@ -89,13 +89,16 @@ class ArrayPoints:
     block: Block
 
     def total(self, kernel: Kernel) -> Array:
+        """Return the sum of ``kernel`` over parts of the block."""
         parts = in_threads(lambda part: kernel([part]), list(self.block.parts(_PART_ROWS)))
         return np.asarray(sum(parts[1:], start=parts[0]))
 
     def gather(self, choose: Callable[[Block], Block]) -> Block:
+        """Return the chosen rows."""
         return choose(self.block)
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Return ``work`` of each item, a thread a core."""
         return in_threads(work, items)
 
 
@@ -108,14 +111,17 @@ class PackedPoints:
     dtype: str
 
     def total(self, kernel: Kernel) -> Array:
+        """Return the sum of ``kernel`` over all partitions."""
         parts = [pickle.loads(row["part"]) for row in self._run(lambda blocks: _dumps(kernel(blocks)))]
         return np.asarray(sum(parts))
 
     def gather(self, choose: Callable[[Block], Block]) -> Block:
+        """Return the chosen rows of all packed blocks, by hash."""
         rows = self._run(lambda blocks: _dumps([choose(block) for block in blocks]))
         return join([block for row in rows for block in pickle.loads(row["part"])])
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Return ``work`` of each item, a task an item."""
         spark, every = self.packed.sparkSession, list(items)
 
         def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -17,11 +17,8 @@ from pyspark.ml.feature import (
     PCA,
     ElementwiseProduct,
     Imputer,
-    MinMaxScaler,
     OneHotEncoder,
-    RobustScaler,
     SQLTransformer,
-    StandardScaler,
     StringIndexer,
     VectorAssembler,
 )
@@ -29,13 +26,14 @@ from pyspark.ml.linalg import Vectors
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from segmentation.errors import ModelError
+from segmentation.clustering.scalers import SCALERS, Scaler
+from segmentation.errors import ModelError, pick
 from segmentation.tables import MISSING_LEVEL
 
 MAX_LEVELS = 100
+_SCALED = "numbers__scaled"
 # Beyond so many customers medians come from a sketch with this rank error.
 _EXACT_CUSTOMERS, _MEDIAN_ERROR = 1_000_000, 1e-4
-Scaler = Literal["standard", "robust", "minmax"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Plan:
     bounds: dict[str, tuple[float, float]]
     dropped: dict[str, str]
     customers: int
-    scaler: Scaler
+    scaler: str
     pca_components: int | None
 
 
@@ -94,9 +92,7 @@ class Prepared:
         return self.pca_components or len(self.coordinates)
 
 
-def plan_preparation(
-    features: DataFrame, ingredients: Sequence[Ingredient], *, scaler: Scaler, pca_components: int | None
-) -> Plan:
+def plan_preparation(features: DataFrame, ingredients: Sequence[Ingredient], *, scaler: str, pca_components: int | None) -> Plan:
     """Look at every ingredient once (one Spark action) and name those that cannot take part.
 
     Raises
@@ -104,7 +100,8 @@ def plan_preparation(
     ModelError
         If no ingredient carries information, or a category has more than ``MAX_LEVELS`` levels.
     """
-    row = features.agg(F.count(F.lit(1)).alias("customers"), *(_statistics(one, scaler) for one in ingredients)).first()
+    needs_quartiles = find_scaler(scaler).needs_quartiles
+    row = features.agg(F.count(F.lit(1)).alias("customers"), *(_statistics(one, needs_quartiles) for one in ingredients)).first()
     if row is None or row["customers"] == 0:
         raise ModelError("features", expected="at least one customer", found="none")
     dropped: dict[str, str] = {}
@@ -118,8 +115,8 @@ def plan_preparation(
             dropped[one.name] = f"the same value {seen['lowest']} everywhere"
         elif one.kind == "category" and seen["levels"] > MAX_LEVELS:
             raise ModelError(f"features.{one.name}", expected=f"at most {MAX_LEVELS} levels", found=f"about {seen['levels']}")
-        elif one.kind != "category" and scaler == "robust" and seen["quartiles"][0] == seen["quartiles"][1]:
-            dropped[one.name] = "equal quartiles, which the robust scaler cannot scale"
+        elif one.kind != "category" and needs_quartiles and seen["quartiles"][0] == seen["quartiles"][1]:
+            dropped[one.name] = f"equal quartiles, which the {scaler} scaler cannot scale"
         if one.kind != "category" and 0 < seen["present"] < row["customers"]:
             flagged.add(one.name)
         if one.cap is not None and one.kind != "category" and seen["present"]:
@@ -142,12 +139,12 @@ def plan_preparation(
     )
 
 
-def _statistics(one: Ingredient, scaler: Scaler) -> Column:
+def _statistics(one: Ingredient, needs_quartiles: bool) -> Column:
     value = F.col(f"`{one.name}`") if one.kind == "category" else F.expr(_number_sql(one))
     parts = [F.count(value).alias("present"), F.min(value).alias("lowest"), F.max(value).alias("highest")]
     if one.kind == "category":
         parts.append(F.approx_count_distinct(value).alias("levels"))
-    elif scaler == "robust":
+    elif needs_quartiles:
         parts.append(F.percentile(value, F.array(F.lit(0.25), F.lit(0.75))).alias("quartiles"))
     if one.cap is not None and one.kind != "category":
         parts.append(F.percentile(value, F.array(F.lit(1 - one.cap), F.lit(one.cap))).alias("caps"))
@@ -174,9 +171,9 @@ def _stages(features: DataFrame, plan: Plan) -> list[Estimator[Any] | Transforme
             _imputer(features, plan),
             SQLTransformer(statement=_select({f"{one.name}__shaped": _shape_sql(one, plan) for one in plan.numbers})),
             VectorAssembler(inputCols=[f"{name}__shaped" for name in names], outputCol="numbers__vector"),
-            _scaler(plan.scaler),
+            find_scaler(plan.scaler).make("numbers__vector", _SCALED),
         ]
-        vectors.append("numbers__scaled")
+        vectors.append(_SCALED)
     if plan.categories:
         names = [one.name for one in plan.categories]
         stages += [
@@ -266,20 +263,22 @@ def _shape_sql(one: Ingredient, plan: Plan) -> str:
     return f"signum({value}) * log1p(abs({value}))" if one.log else value
 
 
-def _scaler(scaler: Scaler) -> Estimator[Any]:
-    columns: dict[str, Any] = {"inputCol": "numbers__vector", "outputCol": "numbers__scaled"}
-    if scaler == "standard":
-        return StandardScaler(withMean=True, withStd=True, **columns)
-    if scaler == "robust":
-        return RobustScaler(withCentering=True, withScaling=True, relativeError=0.0001, **columns)
-    return MinMaxScaler(**columns)
+def find_scaler(name: str) -> Scaler:
+    """Return a scaler by its name.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name.
+    """
+    return pick(SCALERS, name, place="preparation.scaler")
 
 
 def _coordinates(plan: Plan, model: PipelineModel) -> tuple[Coordinate, ...]:
     """Return the coordinates in the order in which ``_stages`` assembles them."""
     fitted = {type(stage).__name__: stage for stage in model.stages}
     coordinates = []
-    for one, (shift, scale) in zip(plan.numbers, _constants(plan.scaler, fitted), strict=True):
+    for one, (shift, scale) in zip(plan.numbers, _constants(plan, model), strict=True):
         coordinates.append(Coordinate(one.name, one.weight, shift, scale, one.log))
     if plan.categories:
         for one, levels in zip(plan.categories, fitted["StringIndexerModel"].labelsArray, strict=True):  # type: ignore[attr-defined]
@@ -288,17 +287,11 @@ def _coordinates(plan: Plan, model: PipelineModel) -> tuple[Coordinate, ...]:
     return (*coordinates, *(Coordinate(f"{name}={MISSING_LEVEL}", weights[name]) for name in sorted(plan.flagged)))
 
 
-def _constants(scaler: Scaler, fitted: dict[str, Transformer]) -> list[tuple[float, float]]:
+def _constants(plan: Plan, model: PipelineModel) -> list[tuple[float, float]]:
     """Return (shift, scale) of each number."""
-    pairs = {
-        "standard": lambda: (fitted["StandardScalerModel"].mean, fitted["StandardScalerModel"].std),  # type: ignore[attr-defined]
-        "robust": lambda: (fitted["RobustScalerModel"].median, fitted["RobustScalerModel"].range),  # type: ignore[attr-defined]
-        "minmax": lambda: (
-            fitted["MinMaxScalerModel"].originalMin,  # type: ignore[attr-defined]
-            fitted["MinMaxScalerModel"].originalMax.toArray() - fitted["MinMaxScalerModel"].originalMin.toArray(),  # type: ignore[attr-defined]
-        ),
-    }
-    if not any(name.endswith("ScalerModel") for name in fitted):
+    if not plan.numbers:
         return []
-    shift, scale = pairs[scaler]()
-    return [(float(one), float(other)) for one, other in zip(np.asarray(shift), np.asarray(scale), strict=True)]
+    stages: list[Any] = model.stages
+    fitted = next(stage for stage in stages if stage.hasParam("outputCol") and stage.getOutputCol() == _SCALED)
+    shift, scale = find_scaler(plan.scaler).constants(fitted)
+    return [(float(one), float(other)) for one, other in zip(shift, scale, strict=True)]

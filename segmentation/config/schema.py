@@ -9,18 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from segmentation import catalogue
+
 SOURCE_NAMES = ("transactions", "products", "customers")
-ORDER_FEATURES = (
-    "recency_days",
-    "frequency_orders",
-    "monetary_total",
-    "tenure_days",
-    "average_order_value",
-    "days_between_orders",
-    "items_per_order",
-    "return_rate",
-    "discount_share",
-)
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -100,6 +91,8 @@ class SourceSpec(Section):
 
 
 class TransactionsSource(SourceSpec):
+    """Purchase lines."""
+
     columns: dict[
         Literal[
             "customer_id",
@@ -126,6 +119,8 @@ class TransactionsSource(SourceSpec):
 
 
 class ProductsSource(SourceSpec):
+    """The category of each product."""
+
     columns: dict[Literal["product_id", "category"], Column] = Field(description="product_id and category")
 
     @model_validator(mode="after")
@@ -136,11 +131,15 @@ class ProductsSource(SourceSpec):
 
 
 class CustomersSource(SourceSpec):
+    """Attributes of customers."""
+
     customer_id: Column = Field(description="key of the table")
     attributes: dict[Name, AttributeSpec] = Field(min_length=1, description="attributes by name")
 
 
 class Sources(Section):
+    """What is read; transactions, customers or both."""
+
     transactions: TransactionsSource | None = None
     products: ProductsSource | None = None
     customers: CustomersSource | None = None
@@ -159,6 +158,8 @@ class Sources(Section):
 
 
 class Warehouse(Section):
+    """Where the tables lie."""
+
     path: str | None = Field(None, description="folder or URI; each table is <path>/<table>")
     catalog_schema: str | None = Field(None, alias="schema", description="catalog schema, as catalog.schema")
     models: str | None = Field(None, description="folder or URI of models; <path>/models by default")
@@ -176,6 +177,8 @@ class Warehouse(Section):
 
 
 class Cleaning(Section):
+    """Which rows are set aside."""
+
     returns: Literal["net", "exclude"] = Field("net", description="keep returns as negative amounts, or set them aside")
     return_order_pattern: Pattern | None = Field(None, description="order ids that are cancellations")
     non_product_pattern: Pattern | None = Field(None, description="product ids that are no products, set aside")
@@ -210,6 +213,8 @@ class CategoryShares(Section):
 
 
 class Features(Section):
+    """Which features there are, and how each is used."""
+
     use: dict[Name, FeatureSpec] = Field(min_length=1, description="features switched on, by name")
     category_shares: CategoryShares | None = None
     customers_without_orders: Literal["exclude", "include"] = Field(
@@ -222,11 +227,15 @@ class Features(Section):
 
 
 class Preparation(Section):
+    """How features become a vector."""
+
     scaler: Literal["standard", "robust", "minmax"] = Field("standard", description="StandardScaler, RobustScaler, MinMaxScaler")
     pca_components: int | None = Field(None, ge=1, le=100, description="cluster on so many principal components")
 
 
 class Clustering(Section):
+    """How the customers are grouped, and how K is chosen."""
+
     algorithm: Literal["kmeans", "bisecting_kmeans", "gaussian_mixture"] = Field(
         "kmeans", description="Spark MLlib's algorithm; the two others fill the same tables, at MLlib's pace"
     )
@@ -313,10 +322,11 @@ class Config(Section):
     @model_validator(mode="after")
     def _features_exist(self) -> "Config":
         attributes = set(self.sources.customers.attributes) if self.sources.customers else set()
-        clash = sorted(attributes & ({*ORDER_FEATURES, "run_id", "customer_id", "as_of"}))
+        clash = sorted(attributes & {*catalogue.BY_NAME, "run_id", "customer_id", "as_of"})
+        clash += sorted(name for name in attributes if name.startswith(catalogue.SHARE_PREFIX))
         if clash:
             raise ValueError(f"sources.customers.attributes: other names than {', '.join(clash)} are expected")
-        known = attributes | (set(ORDER_FEATURES) if self.sources.transactions else set())
+        known = attributes | (set(catalogue.BY_NAME) if self.sources.transactions else set())
         wanted = set(self.features.use) | ({self.features.revenue} if self.features.revenue else set())
         unknown = sorted(wanted - known)
         if unknown:
@@ -332,7 +342,7 @@ class Config(Section):
     @property
     def revenue_feature(self) -> str | None:
         """The feature that counts as revenue, if any."""
-        return self.features.revenue or ("monetary_total" if self.sources.transactions else None)
+        return self.features.revenue or (catalogue.NAMES["revenue"] if self.sources.transactions else None)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of what shapes the result: all but paths, the warehouse, a K asked for and ``segments``.

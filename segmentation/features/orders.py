@@ -1,27 +1,45 @@
 """Transactions and customers in, one row of features per customer out."""
 
-import re
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from segmentation import catalogue
 from segmentation.frames import conform
 from segmentation.money import millionths, total
-from segmentation.tables import MONEY_TOTAL, Table
+from segmentation.tables import Table
 
-SHARE_PREFIX = "category_share_"
+_LONGEST_NAME = 63
 
 
-def share_name(category: str) -> str:
-    """Return the column that holds the share of a category: ``category_share_`` and a snake_case ASCII slug."""
-    slug = re.sub(r"[^a-z0-9]+", "_", category.lower()).strip("_") or "other"
-    return (SHARE_PREFIX + slug)[:63]
+def name_shares(categories: Sequence[str]) -> dict[str, str]:
+    """Return a column for the share of each category: ``category_share_`` and the category as a snake_case ASCII slug.
+
+    Where the slug is empty, too long, lacks a letter or digit of the category, or is another's too, it bears the first eight
+    digits of the category's SHA-256: the same in every run, whatever other categories there are.
+
+    Returns
+    -------
+    dict
+        Category by column, in order.
+    """
+    slugs = {category: catalogue.slug_of(category) for category in categories}
+    longest = _LONGEST_NAME - len(catalogue.SHARE_PREFIX)
+    columns = {}
+    for category, slug in slugs.items():
+        loses = any(letter.isalnum() and not letter.isascii() for letter in category)
+        if loses or not slug or len(slug) > longest or list(slugs.values()).count(slug) > 1:
+            mark = hashlib.sha256(category.encode()).hexdigest()[:8]
+            slug = "_".join(filter(None, (slug[: longest - 9].strip("_"), mark)))
+        columns[catalogue.SHARE_PREFIX + slug] = category
+    return columns
 
 
 def build_order_features(
-    transactions: DataFrame, *, as_of: date, max_quantity: float | None, categories: Sequence[str]
+    transactions: DataFrame, *, as_of: date, max_quantity: float | None, categories: Mapping[str, str]
 ) -> DataFrame:
     """Summarise each customer's orders before ``as_of``.
 
@@ -32,8 +50,8 @@ def build_order_features(
         First day *not* seen: ``recency_days`` is ``as_of`` minus the day of the last order.
     max_quantity : float, units
         A line with more is a measured good and counts as one item; None counts all units.
-    categories : names of ``category``
-        One ``category_share_*`` column each: net spend on it / net spend, 0 to 1.
+    categories : ``category`` by column, of ``name_shares``
+        The columns hold net spend on it / net spend, 0 to 1.
 
     Returns
     -------
@@ -57,44 +75,29 @@ def build_order_features(
         F.count_if(~bought).alias("return_lines"),
         *(
             F.sum(F.when(F.col("category") == category, millionths(F.col("amount")))).alias(f"spend_{number}")
-            for number, category in enumerate(categories)
+            for number, category in enumerate(categories.values())
         ),
     )
     spends = [f"spend_{number}" for number in range(len(categories))]
     customers = orders.groupBy("customer_id").agg(
         F.min("first_day").alias("first_day"),
         F.max("last_day").alias("last_day"),
-        F.count("first_day").alias("frequency_orders"),
+        F.count("first_day").alias("orders"),
         *(F.sum(name).alias(name) for name in ("lines", "return_lines")),
         *(total(F.col(name)).alias(name) for name in ("amount", "paid", "discount", "items", *spends)),
     )
-    return customers.select("customer_id", *_order_columns(as_of), *_share_columns(categories))
+    known = customers.withColumn("as_of", F.lit(as_of))
+    found = (F.expr(one.expression).cast(one.type).alias(one.name) for one in catalogue.FEATURES)
+    return known.select("customer_id", *found, *_share_columns(list(categories)))
 
 
-def _order_columns(as_of: date) -> list[Column]:
-    amount, orders, discount = F.col("amount"), F.col("frequency_orders"), F.col("discount")
-    days = F.datediff("last_day", "first_day")
-    return [
-        F.datediff(F.lit(as_of), "last_day").alias("recency_days"),
-        orders,
-        amount.cast(MONEY_TOTAL).alias("monetary_total"),
-        F.datediff(F.lit(as_of), "first_day").alias("tenure_days"),
-        F.try_divide(amount.cast("double"), orders).alias("average_order_value"),
-        F.try_divide(days, F.when(orders > 1, orders - 1)).alias("days_between_orders"),
-        F.try_divide(F.col("items").cast("double"), orders).alias("items_per_order"),
-        (F.col("return_lines") / F.col("lines")).alias("return_rate"),
-        F.try_divide(discount.cast("double"), (F.col("paid") + discount).cast("double")).alias("discount_share"),
-    ]
-
-
-def _share_columns(categories: Sequence[str]) -> list[Column]:
+def _share_columns(columns: Sequence[str]) -> list[Column]:
     share = [
         F.try_divide(F.coalesce(F.col(f"spend_{number}"), F.lit(0)).cast("double"), F.col("amount").cast("double"))
-        for number in range(len(categories))
+        for number in range(len(columns))
     ]
     return [
-        F.greatest(F.least(value, F.lit(1.0)), F.lit(0.0)).alias(share_name(category))
-        for value, category in zip(share, categories, strict=True)
+        F.greatest(F.least(value, F.lit(1.0)), F.lit(0.0)).alias(column) for value, column in zip(share, columns, strict=True)
     ]
 
 
@@ -130,8 +133,12 @@ def build_features(
     else:
         joined = order_features.join(customers.drop("run_id"), on="customer_id", how="full")
     if order_features is not None:
-        joined = joined.fillna(0, ["frequency_orders"]).withColumn(
-            "monetary_total", F.coalesce("monetary_total", F.lit(0)).cast(MONEY_TOTAL)
+        joined = joined.withColumns(
+            {
+                one.name: F.coalesce(one.name, F.lit(one.without_orders)).cast(one.type)
+                for one in catalogue.FEATURES
+                if one.without_orders is not None
+            }
         )
     absent = {field.name: F.lit(None).cast(field.type) for field in table.columns if field.name not in joined.columns}
     return joined.withColumns({**absent, "run_id": F.lit(run_id), "as_of": F.lit(as_of).cast("date")}).transform(conform, table)

@@ -4,11 +4,13 @@ The sources of gates, rule and verdict, and what they do on planted groups, are 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Rule = Literal["groups", "balanced", "silhouette", "elbow", "davies_bouldin", "calinski_harabasz", "stability"]
+from segmentation.catalogue import label
+from segmentation.errors import pick
+
 Structure = Literal["strong", "moderate", "weak", "continuum", "none"]
 
 # One segment with so many of the customers is the rest, not a group.
@@ -143,9 +145,10 @@ class Choice:
     pool: tuple[int, ...]
     knee: int | None
     structure: Structure
-    by: Rule
+    by: str
 
     def passes(self, k: int) -> bool:
+        """Return whether a K fails no gate."""
         return all(gate.is_passed is not False for gate in self.gates[k])
 
 
@@ -153,7 +156,7 @@ def choose_k(
     candidates: Sequence[Candidate],
     *,
     thresholds: Thresholds,
-    rule: Rule,
+    rule: str,
     total: float,
     asked_k: int | None,
 ) -> Choice:
@@ -179,7 +182,8 @@ def choose_k(
     pool = _find_pool(usable, gates)
     knee = find_knee(candidates, total)
     by = _settle_rule(rule, pool, knee)
-    scores = {one.k: _score(one, by, knee) for one in candidates}
+    score = pick(RULES, by, place="clustering.rule").score
+    scores = {one.k: score(one, knee) for one in candidates}
     ranked = _rank(pool, scores)
     chosen = next(one for one in candidates if one.k == (asked_k or ranked[0]))
     return Choice(
@@ -196,7 +200,7 @@ def choose_k(
     )
 
 
-def _settle_rule(rule: Rule, pool: Sequence[Candidate], knee: int | None) -> Rule:
+def _settle_rule(rule: str, pool: Sequence[Candidate], knee: int | None) -> str:
     """Return the rule, or the balanced one where it has nothing to go by."""
     has_groups = any(one.groups > 1 and one.clarity > 0 for one in pool)
     has_knee = any(one.k == knee for one in pool)
@@ -305,7 +309,7 @@ def _explain_trap(one: Candidate) -> str:
     cause = ""
     if one.dominant is not None:
         cause = (
-            f"; {one.dominant.feature} holds {one.dominant.between_share:.0%} of the variance between its segments "
+            f"; {label(one.dominant.feature, {})} holds {one.dominant.between_share:.0%} of the variance between its segments "
             f"({one.dominant.variance_share:.0%} of all variance): a log or a cap would let the others count"
         )
     return f"silhouette {one.silhouette:.3f} is struck out: {carried}{cause}"
@@ -327,17 +331,27 @@ def judge_structure(one: Candidate, thresholds: Thresholds) -> Structure:
     return "strong" if stable >= _HIGHLY_STABLE and (one.shallowest or 0.0) >= _DEEP else "moderate"
 
 
-def _score(one: Candidate, rule: Rule, knee: int | None) -> float | None:
-    by_rule: dict[Rule, Callable[[], float | None]] = {
-        "groups": lambda: float(one.clarity),
-        "balanced": lambda: one.score,
-        "silhouette": lambda: one.silhouette,
-        "elbow": lambda: float(one.k == knee),
-        "davies_bouldin": lambda: None if one.davies_bouldin is None else -one.davies_bouldin,
-        "calinski_harabasz": lambda: one.calinski_harabasz,
-        "stability": lambda: one.weakest_stability,
-    }
-    return by_rule[rule]()
+@dataclass(frozen=True)
+class RuleForK:
+    """A way to choose among the K that pass every gate: in words, and by what (larger is better; takes the knee as well)."""
+
+    words: str
+    score: Callable[[Candidate, int | None], float | None]
+
+
+RULES: Mapping[str, RuleForK] = {
+    "groups": RuleForK("segments that stand apart less those that are cut from another", lambda one, _: float(one.clarity)),
+    "balanced": RuleForK(
+        "root of the gap to permuted columns x silhouette x Jaccard of the least stable segment", lambda one, _: one.score
+    ),
+    "silhouette": RuleForK("silhouette", lambda one, _: one.silhouette),
+    "elbow": RuleForK("the knee of WSSSE", lambda one, knee: float(one.k == knee)),
+    "davies_bouldin": RuleForK(
+        "Davies-Bouldin, less is better", lambda one, _: None if one.davies_bouldin is None else -one.davies_bouldin
+    ),
+    "calinski_harabasz": RuleForK("Calinski-Harabasz", lambda one, _: one.calinski_harabasz),
+    "stability": RuleForK("Jaccard of the least stable segment", lambda one, _: one.weakest_stability),
+}
 
 
 def _rank(pool: Sequence[Candidate], scores: dict[int, float | None]) -> list[int]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from segmentation.grid.choice import Candidate, Choice, Rule, Structure
+from segmentation.grid.choice import RULES, Candidate, Choice, Structure
 
 _STRUCTURES: dict[Structure, str] = {
     "strong": "every segment is a group of its own, parted from the others by deep valleys, and comes back on resamples",
@@ -12,18 +12,9 @@ _STRUCTURES: dict[Structure, str] = {
     "continuum": "one crowd without gaps, cut where it is convenient: of use for targeting, but no kinds of customers",
     "none": "no more structure than the same columns give when shuffled; do not read these segments as kinds of customers",
 }
-_RULES: dict[Rule, str] = {
-    "groups": "segments that stand apart less those that are cut from another",
-    "balanced": "root of the gap to permuted columns x silhouette x Jaccard of the least stable segment",
-    "silhouette": "silhouette",
-    "elbow": "the knee of WSSSE",
-    "davies_bouldin": "Davies-Bouldin, less is better",
-    "calinski_harabasz": "Calinski-Harabasz",
-    "stability": "Jaccard of the least stable segment",
-}
 
 
-def explain_choice(candidates: Sequence[Candidate], choice: Choice, *, rule: Rule) -> str:
+def explain_choice(candidates: Sequence[Candidate], choice: Choice, *, rule: str) -> str:
     """Return the decision as one paragraph: what was chosen, why, what came second, what ruled out each other K."""
     by_k = {one.k: one for one in candidates}
     sentences = [
@@ -40,22 +31,22 @@ def explain_choice(candidates: Sequence[Candidate], choice: Choice, *, rule: Rul
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def explain_others(candidates: Sequence[Candidate], choice: Choice, *, rule: Rule, decision: str) -> dict[int, str]:
+def explain_others(candidates: Sequence[Candidate], choice: Choice, *, rule: str) -> dict[int, str]:
     """Return why each K was chosen, passed over or ruled out."""
     best = max((score for k in choice.pool if (score := choice.scores[k]) is not None), default=0.0)
     verdicts = {}
     for one in candidates:
         score = choice.scores[one.k]
         if one.k == choice.k:
-            verdicts[one.k] = f"chosen: {decision}"
+            verdicts[one.k] = "chosen"
         elif not choice.passes(one.k):
             verdicts[one.k] = f"ruled out: {_failures(choice, one.k)}"
         elif score is None:
-            verdicts[one.k] = f"passed over: {_RULES[choice.by]} is undefined"
+            verdicts[one.k] = f"passed over: {RULES[choice.by].words} is undefined"
         elif choice.by == "groups":
             verdicts[one.k] = f"passed over: {_tell_groups(one)}"
         else:
-            verdicts[one.k] = f"passed over: {_RULES[choice.by]} {score:.3f} against {best:.3f}"
+            verdicts[one.k] = f"passed over: {RULES[choice.by].words} {score:.3f} against {best:.3f}"
     return verdicts
 
 
@@ -73,7 +64,7 @@ def _explain_pool(candidates: Sequence[Candidate], choice: Choice) -> str:
     return f"No K passes every gate; of those that fail fewest, {_list(choice.pool)}, one was taken. Read it with care."
 
 
-def _explain_rule(by_k: dict[int, Candidate], choice: Choice, rule: Rule) -> str:
+def _explain_rule(by_k: dict[int, Candidate], choice: Choice, rule: str) -> str:
     k, score = choice.rule_k, choice.scores[choice.rule_k]
     if rule == "elbow":
         if choice.knee == k:
@@ -84,18 +75,18 @@ def _explain_rule(by_k: dict[int, Candidate], choice: Choice, rule: Rule) -> str
     return lead + _tell_best(by_k[k], score, choice.by)
 
 
-def _tell_best(best: Candidate, score: float | None, by: Rule) -> str:
+def _tell_best(best: Candidate, score: float | None, by: str) -> str:
     k, rule = best.k, by
     if score is None:
-        return f"{_capital(_RULES[rule])} is undefined, so the smallest K was taken."
+        return f"{_capital(RULES[rule].words)} is undefined, so the smallest K was taken."
     if rule == "groups":
-        return f"Of those K = {k} has most {_RULES[rule]}: {_tell_groups(best)}."
+        return f"Of those K = {k} has most {RULES[rule].words}: {_tell_groups(best)}."
     if rule != "balanced":
-        return f"Of those K = {k} is best by {_RULES[rule]} ({score:.3f})."
-    return f"Of those K = {k} has the best score ({_RULES[rule]}), {_score_of(best)}."
+        return f"Of those K = {k} is best by {RULES[rule].words} ({score:.3f})."
+    return f"Of those K = {k} has the best score ({RULES[rule].words}), {_score_of(best)}."
 
 
-def _explain_second(by_k: dict[int, Candidate], choice: Choice, rule: Rule) -> str:
+def _explain_second(by_k: dict[int, Candidate], choice: Choice, rule: str) -> str:
     if choice.second_k is None:
         return ""
     score = choice.scores[choice.second_k]

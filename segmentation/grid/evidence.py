@@ -104,7 +104,7 @@ def _total(solved: Solved) -> float:
 
 
 def grid_rows(
-    solved: Solved, candidates: Sequence[Candidate], choice: Choice, verdicts: dict[int, str], algorithm: str
+    solved: Solved, candidates: Sequence[Candidate], choice: Choice, verdicts: dict[int, str], *, decision: str, algorithm: str
 ) -> list[dict[str, Any]]:
     """Return the rows of ``tables.GRID``."""
     return [
@@ -121,6 +121,7 @@ def grid_rows(
             "is_eligible": choice.passes(fit.k),
             "is_chosen": fit.k == choice.k,
             "verdict": verdicts[fit.k],
+            "decision": decision if fit.k == choice.k else None,
             "solver": solved.solver,
             "weakest_silhouette": found.weakest_silhouette,
             "silhouette_error": found.silhouette_error,
@@ -151,8 +152,9 @@ def replace_by_single(rows: Sequence[dict[str, Any]], solution: Solution, decisi
     single = dict.fromkeys(rows[0]) | {name: rows[0][name] for name in ("solver", "algorithm", "silhouette_error")}
     single |= {"k": 1, "wssse": found.wssse, "explained_share": 0.0, "smallest_share": 1.0, "largest_share": 1.0}
     single |= {"iterations": fit.iterations, "converged": fit.converged, "effective_k": 1, "seed": fit.seed}
-    single |= {"is_eligible": False, "is_chosen": True, "is_knee": False, "verdict": f"chosen: {decision}"}
-    others = [row | {"is_chosen": False, "verdict": row["verdict"].replace("chosen: ", "passed over: ", 1)} for row in rows]
+    single |= {"is_eligible": False, "is_chosen": True, "is_knee": False, "verdict": "chosen", "decision": decision}
+    passed_over = {"is_chosen": False, "decision": None, "verdict": "passed over: no more structure than chance"}
+    others = [row | passed_over if row["is_chosen"] else row for row in rows]
     return [single, *others]
 
 

@@ -20,7 +20,6 @@ from segmentation.clustering.preparation import Prepared
 from segmentation.clustering.refits import Refits, Support, draw_sample, support_grid, variance_shares
 from segmentation.config.schema import Clustering
 from segmentation.errors import ModelError
-from segmentation.run import Run
 
 Solver = Literal["mllib", "fused"]
 Result = TypeVar("Result")
@@ -54,7 +53,7 @@ def choose_solver(clustering: Clustering) -> Solver:
     return "fused"
 
 
-def choose_k_values(run: Run, customers: int) -> list[int]:
+def choose_k_values(clustering: Clustering, *, asked_k: int | None, customers: int) -> list[int]:
     """Return the K to try.
 
     Raises
@@ -62,22 +61,29 @@ def choose_k_values(run: Run, customers: int) -> list[int]:
     ModelError
         If there are fewer customers than K.
     """
-    clustering, asked = run.config.clustering, run.config.k
-    largest = max(clustering.k_max, asked or 0)
+    largest = max(clustering.k_max, asked_k or 0)
     if largest > customers:
-        place = "--k" if asked == largest else "clustering.k_max"
+        place = "--k" if asked_k == largest else "clustering.k_max"
         raise ModelError(place, expected=f"at most {customers:,}, the number of customers", found=str(largest))
-    return sorted({*range(clustering.k_min, clustering.k_max + 1), *([asked] if asked else [])})
+    return sorted({*range(clustering.k_min, clustering.k_max + 1), *([asked_k] if asked_k else [])})
 
 
-def solve(run: Run, prepared: DataFrame, preparation: Prepared, k_values: list[int], customers: int) -> Solved:
-    """Fit and judge every K of ``choose_k_values``; ``prepared`` is cached and in the canonical layout."""
-    clustering = run.config.clustering
-    columns = name_columns(preparation)
+def solve(
+    prepared: DataFrame, columns: tuple[str, ...], clustering: Clustering, *, k_values: list[int], customers: int
+) -> Solved:
+    """Fit and judge every K.
+
+    Parameters
+    ----------
+    prepared : DataFrame
+        ``customer_id`` and ``features`` (vector), in the canonical layout; cached where MLlib solves.
+    columns : what each coordinate belongs to, of ``name_columns``
+    k_values : of ``choose_k_values``
+    """
     if clustering.algorithm != "kmeans":
-        return _solve_alternates(run, prepared, k_values, columns, customers)
+        return _solve_alternates(prepared, columns, clustering, k_values=k_values, customers=customers)
     solver = choose_solver(clustering)
-    refits = Refits(columns, REFIT_SEED, clustering.resamples, clustering.null_tables, clustering.max_iterations)
+    refits = _refits(columns, clustering)
     settings = Settings(
         k_values=tuple(k_values),
         seeds=tuple(clustering.seeds),
@@ -125,9 +131,12 @@ def _support(points: Points, solutions: list[Solution], refits: Refits) -> Found
     return solutions, supports, variance_shares(sample)
 
 
-def solve_single(run: Run, prepared: DataFrame, dimensions: int, customers: int) -> Solution:
+def _refits(columns: tuple[str, ...], clustering: Clustering) -> Refits:
+    return Refits(columns, REFIT_SEED, clustering.resamples, clustering.null_tables, clustering.max_iterations)
+
+
+def solve_single(prepared: DataFrame, *, dimensions: int, customers: int, seed: int) -> Solution:
     """Return the single segment that holds everybody."""
-    seed = run.config.clustering.seeds[0]
     work = partial(_fit_single, dimensions=dimensions, seed=seed)
     return work_on_points(prepared, work, customers=customers, dimensions=dimensions, seed=seed)
 
@@ -138,9 +147,9 @@ def _fit_single(points: Points, *, dimensions: int, seed: int) -> Solution:
     return Fit(1, seed, end.centers, end.iterations, converged=True), found
 
 
-def _solve_alternates(run: Run, prepared: DataFrame, k_values: list[int], columns: tuple[str, ...], customers: int) -> Solved:
-    clustering = run.config.clustering
-    assert clustering.algorithm != "kmeans"
+def _solve_alternates(
+    prepared: DataFrame, columns: tuple[str, ...], clustering: Clustering, *, k_values: list[int], customers: int
+) -> Solved:
     fits = fit_alternates(
         prepared,
         algorithm=clustering.algorithm,
@@ -155,16 +164,8 @@ def _solve_alternates(run: Run, prepared: DataFrame, k_values: list[int], column
         solutions.append((Fit(fit.k, fit.seed, means, fit.iterations, fit.converged), found))
     draw = partial(draw_sample, rows=SAMPLE_ROWS)
     sample = work_on_points(prepared, draw, customers=customers, dimensions=len(columns), seed=clustering.seeds[0])
+    refits = _refits(columns, clustering)
     supports = support_alternates(
-        run.lake.spark,
-        sample,
-        fits,
-        algorithm=clustering.algorithm,
-        columns=columns,
-        seed=REFIT_SEED,
-        resamples=clustering.resamples,
-        null_tables=clustering.null_tables,
-        max_iterations=clustering.max_iterations,
-        tolerance=clustering.tolerance,
+        prepared.sparkSession, sample, fits, refits, algorithm=clustering.algorithm, tolerance=clustering.tolerance
     )
     return Solved("mllib", solutions, supports, variance_shares(sample), {fit.k: fit for fit in fits})

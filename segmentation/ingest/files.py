@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from segmentation.config.schema import Sources, SourceSpec
-from segmentation.errors import SourceError
+from segmentation.errors import SourceError, pick
 from segmentation.ingest.columns import SourceColumn, check_type, parse, tidy
+from segmentation.ingest.formats import CORRUPT, FORMATS, Format
 
-_CORRUPT = "_corrupt_record"
 # What one task reads at once; a second would only add a shuffle.
 SMALL_BYTES = 2**20
 
@@ -44,28 +43,29 @@ def read_source(spark: SparkSession, name: str, spec: SourceSpec, columns: Seque
     place = f"sources.{name}"
     path = _resolve(place, str(spec.path))
     with readable(f"{place} ({path})"):
-        frame = _open(spark, place, spec, path)
+        frame = _format(name, spec).open(spark, spec, path)
         types = {field.name: field.dataType for field in frame.schema}
     wanted = sorted({source for column in columns for source in column.sources})
     if not types:
         raise SourceError(f"{place} ({path})", expected="at least one row", found="an empty file")
     missing = [source for source in wanted if source not in types]
     if missing:
-        found = ", ".join(column for column in types if column != _CORRUPT)
+        found = ", ".join(column for column in types if column != CORRUPT)
         raise SourceError(f"{place} ({path})", expected=f"columns {', '.join(missing)}", found=f"columns {found}")
-    return _declare(frame, spec, columns, place, wanted)
+    return _declare(frame, spec, columns, name, wanted)
 
 
-def _declare(frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn], place: str, wanted: Sequence[str]) -> DataFrame:
+def _declare(frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn], name: str, wanted: Sequence[str]) -> DataFrame:
     """Tidy, parse and judge in three projections, so that each value is worked out once."""
     types = {field.name: field.dataType for field in frame.schema}
     parts = [(column, source, f"tidy {column.name} {source}") for column in columns for source in column.sources]
     for column, source, _ in parts:
-        check_type(column, source, types[source], place=place)
-    has_corrupt = _CORRUPT in types
-    kept = [*wanted, *([_CORRUPT] if has_corrupt else [])]
-    file = F.lit(None).cast("string") if spec.format == "table" else F.col("_metadata.file_path")
-    rows = _spread(frame.select(*(f"`{source}`" for source in kept), file.alias("source_file")), spec)
+        check_type(column, source, types[source], place=f"sources.{name}")
+    has_corrupt = CORRUPT in types
+    kept = [*wanted, *([CORRUPT] if has_corrupt else [])]
+    kind = _format(name, spec)
+    file = F.col("_metadata.file_path") if kind.has_files else F.lit(None).cast("string")
+    rows = _spread(frame.select(*(f"`{source}`" for source in kept), file.alias("source_file")), kind, spec)
     tidied = rows.select(
         F.struct(*(f"`{source}`" for source in kept)).alias("raw"),
         F.xxhash64(*(f"`{source}`" for source in kept)).alias("row_hash"),
@@ -82,7 +82,7 @@ def _declare(frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn]
     )
     rules = [(column.reason, _is_broken(column, parts)) for column in columns]
     if has_corrupt:
-        rules = [("unreadable_record", F.col(f"raw.{_CORRUPT}").isNotNull()), *rules]
+        rules = [("unreadable_record", F.col(f"raw.{CORRUPT}").isNotNull()), *rules]
     return parsed.select(
         *(_add_up(column, [_parsed(name) for owner, _, name in parts if owner is column]) for column in columns),
         F.concat_ws(",", *(F.when(broken, F.lit(reason)) for reason, broken in rules)).alias("reasons"),
@@ -93,25 +93,18 @@ def _declare(frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn]
     )
 
 
-def _spread(frame: DataFrame, spec: SourceSpec) -> DataFrame:
+def _format(name: str, spec: SourceSpec) -> Format:
+    return pick(FORMATS, spec.format, place=f"sources.{name}.format")
+
+
+def _spread(frame: DataFrame, kind: Format, spec: SourceSpec) -> DataFrame:
     """Give every core work: a compressed file, and a row group of Parquet, is one partition however large."""
-    if spec.format == "table":
+    if not kind.has_files:
         return frame
     cores = frame.sparkSession.sparkContext.defaultParallelism
     files = frame.inputFiles()
     is_small = size_of(frame) <= SMALL_BYTES
-    return frame if is_small or len(files) >= cores or _splits(files, spec, cores) else frame.repartition(cores)
-
-
-def _splits(files: Sequence[str], spec: SourceSpec, cores: int) -> bool:
-    """Say whether Spark itself cuts the files into as many parts as there are cores."""
-    if spec.format in ("csv", "json"):
-        return not spec.multiline and not any(file.endswith((".gz", ".bz2", ".zst", ".xz")) for file in files)
-    local = [urlparse(file).path for file in files if urlparse(file).scheme in ("", "file")]
-    if spec.format != "parquet" or len(local) < len(files):
-        return False
-    # A footer is some kilobytes, and there are fewer files than cores.
-    return bool(sum(pq.read_metadata(unquote(file)).num_row_groups for file in local) >= 4 * cores)
+    return frame if is_small or len(files) >= cores or kind.splits(files, spec, cores) else frame.repartition(cores)
 
 
 def measure_sources(sources: Sources) -> int | None:
@@ -123,7 +116,7 @@ def measure_sources(sources: Sources) -> int | None:
     for name, spec in sources.declared().items():
         path = urlparse(_resolve(f"sources.{name}", str(spec.path)))
         place = Path(unquote(path.path))
-        if spec.format in ("table", "delta") or path.scheme not in ("", "file") or not place.exists():
+        if not _format(name, spec).is_measured or path.scheme not in ("", "file") or not place.exists():
             return None
         size = sum(file.stat().st_size for file in ([place] if place.is_file() else place.rglob("*")))
         total += size if name == "transactions" else size / 4
@@ -186,34 +179,6 @@ def _cause(text: str) -> str:
             return meaning + where
     lines = [line for line in text.splitlines() if line.strip()]
     return (lines[0][:300] if lines else "no word of the cause") + where
-
-
-def _open(spark: SparkSession, place: str, spec: SourceSpec, path: str) -> DataFrame:
-    if spec.format == "table":
-        return spark.table(path)
-    if spec.format == "csv":
-        return _open_csv(spark, place, spec, path)
-    if spec.format == "json":
-        # Names are looked up, types are not: every value arrives as text.
-        return spark.read.option("primitivesAsString", True).option("multiLine", spec.multiline).json(path)
-    return spark.read.format(spec.format).load(path)
-
-
-def _open_csv(spark: SparkSession, place: str, spec: SourceSpec, path: str) -> DataFrame:
-    options: dict[str, Any] = {
-        "header": True,
-        "sep": spec.delimiter,
-        "encoding": spec.encoding,
-        "multiLine": spec.multiline,
-        "escape": '"',  # Spark's default keeps the raw "" of a quoted quote
-        "enforceSchema": False,  # or a file with columns in another order is read in silence
-        "columnNameOfCorruptRecord": _CORRUPT,
-    }
-    header = spark.read.options(**options).csv(path).columns
-    if not header:
-        return spark.createDataFrame([], "")
-    schema = ", ".join(f"`{name.replace('`', '``')}` STRING" for name in [*header, _CORRUPT])
-    return spark.read.options(**options).schema(schema).csv(path)
 
 
 def _resolve(place: str, path: str) -> str:

@@ -53,6 +53,7 @@ class Tally:
 
     @property
     def fingerprint(self) -> str:
+        """The sums as text."""
         return f"{self.low}:{self.high}"
 
 

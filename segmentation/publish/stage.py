@@ -102,7 +102,7 @@ def _audit(run: Run, known: dict[str, Any], segments: Rows) -> dict[str, Any]:
     }
     return {
         "k": chosen["k"],
-        "decision": chosen["verdict"].removeprefix("chosen: "),
+        "decision": chosen["decision"],
         "structure": verdicts["structure"]["verdict"],
         "rule_k": verdicts["rule"]["k"],
         **check_rows(run.read_rows(ROW_COUNTS), stored),

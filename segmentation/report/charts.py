@@ -1,13 +1,17 @@
 """What the segments are: size against revenue, heat map, distributions, map."""
 
 import math
+from collections.abc import Callable
 
 from markupsafe import Markup
 
+from segmentation.catalogue import spell
 from segmentation.report.marks import attributes, derived
 from segmentation.report.svg import LETTER, WIDTH, Figure, element, join, write
-from segmentation.report.words import Row, Rows, color_of, label, number, percent, shorten, signed, spell, text_of
+from segmentation.report.words import Row, Rows, color_of, shorten, text_of
+from segmentation.spelling import number, percent, signed
 
+Label = Callable[[str], str]  # what people call a feature
 _MOST_HEAT_ROWS = 22
 _LEAST_HEAT = 0.3  # a level that differs less is no news
 _FULL_HEAT = 1.5  # population standard deviations with the full colour
@@ -50,7 +54,7 @@ def choose_heat(profiles: Rows) -> list[str]:
     return [*numbers[:_MOST_HEAT_ROWS], *levels[: max(0, _MOST_HEAT_ROWS - len(numbers))]]
 
 
-def draw_heat_map(segments: Rows, profiles: Rows) -> Figure:
+def draw_heat_map(segments: Rows, profiles: Rows, label: Label) -> Figure:
     """Return how far each segment lies from all customers in each feature, in standard deviations."""
     cells = {(row["segment_id"], row["feature"]): row for row in profiles if row["statistic"] == "z"}
     left, top, height = 152.0, 84.0, 24.0
@@ -97,16 +101,19 @@ def draw_heat_map(segments: Rows, profiles: Rows) -> Figure:
     )
 
 
-def draw_distributions(segments: Rows, histograms: Rows) -> list[Figure]:
+def draw_distributions(segments: Rows, histograms: Rows, label: Label) -> list[Figure]:
     """Return, for each number, the distribution of every segment above one axis, and of all customers below."""
     by_feature: dict[str, list[Row]] = {}
     for row in histograms:
         by_feature.setdefault(row["feature"], []).append(row)
     chosen = list(by_feature.items())[:MOST_DISTRIBUTIONS]
-    return [_draw_distribution(f"distribution_{place:02d}", name, segments, rows) for place, (name, rows) in enumerate(chosen, 1)]
+    return [
+        _draw_distribution(f"distribution_{place:02d}", name, label(name), segments, rows)
+        for place, (name, rows) in enumerate(chosen, 1)
+    ]
 
 
-def _draw_distribution(name: str, feature: str, segments: Rows, rows: Rows) -> Figure:
+def _draw_distribution(name: str, feature: str, title: str, segments: Rows, rows: Rows) -> Figure:
     bins = sorted({row["bin"] for row in rows})
     edges = {row["bin"]: (row["lower"], row["upper"]) for row in rows}
     step, band, parts = WIDTH / max(1, len(bins)), 40.0, list[Markup]()
@@ -140,8 +147,8 @@ def _draw_distribution(name: str, feature: str, segments: Rows, rows: Rows) -> F
     parts.append(
         write(WIDTH, y + 4, spell(feature, last["upper"]), "soft small", "end", **attributes("histograms", last, "upper"))
     )
-    finding = f"Most common {label(feature).lower()}: " + "; ".join(f"{who} {where}" for who, where in peaks.items()) + "."
-    return Figure(name, label(feature), finding, join(parts), y + 12)
+    finding = f"Most common {title.lower()}: " + "; ".join(f"{who} {where}" for who, where in peaks.items()) + "."
+    return Figure(name, title, finding, join(parts), y + 12)
 
 
 def draw_map(segments: Rows, points: Rows, axes: Rows) -> Figure:

@@ -6,13 +6,14 @@ from markupsafe import Markup
 
 from segmentation.report.marks import attributes
 from segmentation.report.svg import WIDTH, Figure, element, join, write
-from segmentation.report.words import Row, Rows, exact, percent, whole
+from segmentation.report.words import Row, Rows
+from segmentation.spelling import exact, percent, whole
 
 _LEFT, _RIGHT, _TOP, _HEIGHT = 14.0, 30.0, 26.0, 170.0
 
 
 def draw_evidence(grid: Rows) -> list[Figure]:
-    """Return the figures of what was measured: an older run has fewer."""
+    """Return the figures of what was measured."""
     tried = sorted(grid, key=lambda row: row["k"])
     chosen = next((row for row in tried if row["is_chosen"]), None)
     figures = []
@@ -20,22 +21,22 @@ def draw_evidence(grid: Rows) -> list[Figure]:
         figures.append(_draw("scatter", "Scatter within segments", tried, "wssse", whole, None, _tell_scatter(tried, chosen)))
     if any(row["silhouette"] is not None for row in tried):
         finding = f"The chosen K has a silhouette of {exact(chosen['silhouette'])}." if chosen else "No K was chosen."
-        if chosen and chosen.get("null_silhouette") is not None:
+        if chosen and chosen["null_silhouette"] is not None:
             finding += f" Shuffled data reach {exact(chosen['null_silhouette'])}."
         figures.append(
             _draw("silhouette", "Silhouette", tried, "silhouette", exact, ("null_silhouette", "shuffled data"), finding)
         )
-    if any(row.get("weakest_stability") is not None for row in tried):
-        told = exact(chosen.get("weakest_stability")) if chosen else "–"
+    if any(row["weakest_stability"] is not None for row in tried):
+        told = exact(chosen["weakest_stability"]) if chosen else "–"
         finding = f"The least stable segment of the chosen K scores {told}; below 0.6 counts as unstable."
         figures.append(_draw("stability", "Stability", tried, "weakest_stability", exact, None, finding))
     return figures
 
 
 def _tell_scatter(tried: Rows, chosen: Row | None) -> str:
-    knee = next((row["k"] for row in tried if row.get("is_knee")), None)
+    knee = next((row["k"] for row in tried if row["is_knee"]), None)
     bend = f"The curve bends at K = {knee}. " if knee else ""
-    explained = chosen.get("explained_share") if chosen else None
+    explained = chosen["explained_share"] if chosen else None
     kept = f"The chosen K explains {percent(explained)} of the differences." if explained is not None else ""
     return (bend + kept) or "Scatter falls as K grows."
 
@@ -49,8 +50,8 @@ def _draw(
     beside: tuple[str, str] | None,
     finding: str,
 ) -> Figure:
-    columns = [column, *([beside[0]] if beside and any(row.get(beside[0]) is not None for row in tried) else [])]
-    values = [row[one] for row in tried for one in columns if row.get(one) is not None]
+    columns = [column, *([beside[0]] if beside and any(row[beside[0]] is not None for row in tried) else [])]
+    values = [row[one] for row in tried for one in columns if row[one] is not None]
     low, high = min([0.0, *values]), max([*values, 1e-9])
     step = (WIDTH - _LEFT - _RIGHT) / max(1, len(tried) - 1)
 
@@ -60,7 +61,7 @@ def _draw(
     base = spot(0, 0.0)[1]
     parts = [element("path", {"d": f"M0 {base:.1f}H{WIDTH}", "class": "axis"})]
     for one in reversed(columns):
-        known = [(place, row) for place, row in enumerate(tried) if row.get(one) is not None]
+        known = [(place, row) for place, row in enumerate(tried) if row[one] is not None]
         line = "L".join(f"{x:.1f} {y:.1f}" for x, y in (spot(place, row[one]) for place, row in known))
         parts.append(element("path", {"d": f"M{line}", "class": "curve" if one == column else "curve dashed"}))
         if one != column and beside:

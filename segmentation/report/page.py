@@ -10,15 +10,18 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from segmentation import catalogue, spelling
 from segmentation.report import words
-from segmentation.report.charts import draw_distributions, draw_heat_map, draw_map, draw_sizes
+from segmentation.report.charts import Label, draw_distributions, draw_heat_map, draw_map, draw_sizes
 from segmentation.report.evidence import draw_evidence
 from segmentation.report.marks import cell, derived, wrap
 from segmentation.report.movement import find_movement
 from segmentation.report.svg import Figure
-from segmentation.report.words import Row, Rows, Tables, label, percent, spell, text_of, whole
+from segmentation.report.words import Row, Rows, Tables, text_of
+from segmentation.spelling import percent, whole
 
 _MOST_FIRST = 4
+_BEFORE = ("previous_runs", "previous_segments", "moves")  # there is not always a run before
 _NO_GATES = ("rule", "structure")  # what the rule said of K, and the verdict: both are told elsewhere
 _STATISTICS = ("p10", "p25", "median", "p75", "p90", "mean")
 
@@ -37,13 +40,14 @@ def draw_report(tables: Tables) -> Report:
     Parameters
     ----------
     tables : the run's published rows by table name
-        ``runs``, ``segments``, ``profiles`` and ``grid`` are needed; what an older run has not is left out. Of the run
-        before there may be ``previous_runs``, ``previous_segments`` and ``moves`` (segment_id, previous_segment_id,
+        Of the run before there may be ``previous_runs``, ``previous_segments`` and ``moves`` (segment_id, previous_segment_id,
         customers; null is a customer that only one of the two runs knows).
     """
-    have = {**dict.fromkeys(_OPTIONAL, ()), **tables}
+    have = {**dict.fromkeys(_BEFORE, ()), **tables}
     segments = sorted(have["segments"], key=lambda row: row["segment_id"])
-    figures = _draw_figures(have, segments)
+    categories: dict[str, str] = json.loads(have["runs"][0]["category_shares"])
+    label = partial(catalogue.label, categories=categories)
+    figures = _draw_figures(have, segments, label)
     page = (
         _environment()
         .get_template("report.html")
@@ -67,15 +71,10 @@ def draw_report(tables: Tables) -> Report:
             movement=find_movement(have, segments),
             versions=_versions(have["runs"][0]),
             glossary=words.GLOSSARY,
+            named=lambda feature: wrap({"data-derived": "label", "data-of": text_of(feature)}, label(feature)),
         )
     )
     return Report(page, {name: figure.file() for name, figure in figures.items()})
-
-
-_OPTIONAL = (
-    *("profiles", "traits", "exemplars", "segment_rules", "actions", "histograms", "segment_map", "map_axes", "grid"),
-    *("decision", "centroids", "row_counts", "previous_runs", "previous_segments", "moves"),
-)
 
 
 @cache
@@ -87,23 +86,22 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"label": label, "text": text_of, "color": words.color_of, "reason": words.reason_words}
+    environment.filters |= {"text": text_of, "color": words.color_of, "reason": words.reason_words}
     environment.globals |= {
         "cell": lambda table, row, column, spelling=str: cell(table, row, column, spelling(row[column])),
         "derive": lambda name, value, spelling=str: wrap(derived(name, value), spelling(value)),
-        "named": lambda feature: wrap({"data-derived": "label", "data-of": text_of(feature)}, label(feature)),
         "gate_words": words.GATES,
-        **{name: getattr(words, name) for name in ("percent", "whole", "number", "signed", "exact")},
-        "unit": lambda feature: partial(spell, feature),
+        **{name: getattr(spelling, name) for name in ("percent", "whole", "number", "signed", "exact")},
+        "unit": lambda feature: partial(catalogue.spell, feature),
     }
     return environment
 
 
-def _draw_figures(have: Mapping[str, Rows], segments: Rows) -> dict[str, Figure]:
+def _draw_figures(have: Mapping[str, Rows], segments: Rows, label: Label) -> dict[str, Figure]:
     figures = [draw_sizes(segments)]
     if any(row["statistic"] == "z" for row in have["profiles"]):
-        figures.append(draw_heat_map(segments, have["profiles"]))
-    figures += draw_distributions(segments, have["histograms"])
+        figures.append(draw_heat_map(segments, have["profiles"], label))
+    figures += draw_distributions(segments, have["histograms"], label)
     if have["segment_map"]:
         figures.append(draw_map(segments, have["segment_map"], have["map_axes"]))
     figures += draw_evidence(have["grid"])
@@ -151,7 +149,7 @@ def _name(segment: Row) -> Markup:
 
 
 def _structure(run: Row) -> tuple[str, str] | None:
-    found = run.get("structure")
+    found = run["structure"]
     return (found, words.STRUCTURES[found]) if found in words.STRUCTURES else None
 
 
@@ -231,4 +229,4 @@ def _sources(counts: Rows) -> dict[str, list[Row]]:
 
 
 def _versions(run: Row) -> dict[str, dict[str, int]]:
-    return {name: json.loads(run.get(name) or "{}") for name in ("table_versions", "source_versions")}
+    return {name: json.loads(run[name]) for name in ("table_versions", "source_versions")}

@@ -31,7 +31,7 @@ _SHOWN = (
     *(SEGMENTS, PROFILES, TRAITS, EXEMPLARS, SEGMENT_RULES, ACTIONS, HISTOGRAMS, SEGMENT_MAP, MAP_AXES),
     *(GRID, DECISION, CENTROIDS, ROW_COUNTS),
 )
-_TOLD = (SEGMENTS, TRAITS, ACTIONS)
+_TOLD = (SEGMENTS, ACTIONS)
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Published:
 
     @property
     def run_id(self) -> str:
+        """The run's id."""
         return str(self.row["run_id"])
 
 

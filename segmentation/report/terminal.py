@@ -9,9 +9,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from segmentation.report.words import Row, Rows, Tables, label, percent, spell, text_of, whole
+from segmentation.report.words import Row, Rows, Tables, text_of
+from segmentation.spelling import percent, whole
 
-_MOST_TRAITS = 3
 _SEGMENT_COLUMNS = (
     *("run_id", "segment_id", "segment_name", "archetype", "color", "customers", "customer_share"),
     *("revenue", "revenue_share", "sets_apart"),
@@ -37,24 +37,14 @@ def tabulate(tables: Tables) -> Group:
             whole(segment["customers"]),
             percent(segment["customer_share"]),
             percent(segment["revenue_share"]),
-            Text(_tell_traits(segment, tables["traits"])),
+            Text(text_of(segment["sets_apart"])),
             Text(text_of(advice[0]["advice"]) if advice else "none"),
         )
-    structure = run.get("structure")
-    verdict = f" Structure: {structure}." if structure else ""
-    return Group(grid, Text(f"{text_of(run['decision'] or '')}{verdict}"))
+    return Group(grid, Text(text_of(run["decision"])))
 
 
 def _of(rows: Rows, segment: Row) -> list[Row]:
     return sorted((row for row in rows if row["segment_id"] == segment["segment_id"]), key=lambda row: row["rank"])
-
-
-def _tell_traits(segment: Row, traits: Rows) -> str:
-    told = []
-    for row in _of(traits, segment)[:_MOST_TRAITS]:
-        here, everywhere = (spell(row["feature"], row[name]) for name in ("segment_value", "population_value"))
-        told.append(f"{label(row['feature'])} {here} (all {everywhere})")
-    return text_of("; ".join(told) or segment["sets_apart"])
 
 
 def write_csv(tables: Tables) -> str:

@@ -1,6 +1,5 @@
-"""Features, numbers and findings in the words of a marketer."""
+"""Findings in the words of a marketer."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,18 +8,6 @@ Row = Mapping[str, Any]
 Rows = Sequence[Row]
 Tables = Mapping[str, Rows]  # a few collected rows by table name: plain values, null is None
 
-_LABELS = {
-    "recency_days": "Days since last order",
-    "frequency_orders": "Orders",
-    "monetary_total": "Total spend",
-    "tenure_days": "Days since first order",
-    "average_order_value": "Spend per order",
-    "days_between_orders": "Days between orders",
-    "items_per_order": "Items per order",
-    "return_rate": "Lines returned",
-    "discount_share": "Discount share",
-}
-_SHARES = re.compile(r"(^|_)(share|rate)(_|$)")
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _NO_COLOR = "#7F7F7F"
@@ -68,68 +55,6 @@ GLOSSARY = (
 )
 
 
-def label(feature: str) -> str:
-    """Return a feature, or feature=level, as a label."""
-    subject, separator, level = feature.partition("=")
-    if subject in _LABELS:
-        text = _LABELS[subject]
-    elif subject.startswith("category_share_"):
-        text = f"Spent on {subject.removeprefix('category_share_').replace('_', ' ')}"
-    else:
-        text = subject.replace("_", " ")
-        text = text[:1].upper() + text[1:]
-    if not separator:
-        return text
-    return f"{text}: {'not known' if level == '(missing)' else level}"
-
-
-def is_share(feature: str) -> bool:
-    """Return whether a feature is a part of a whole, shown as a percentage."""
-    return "=" in feature or _SHARES.search(feature) is not None
-
-
-def spell(feature: str, value: float | None) -> str:
-    """Return a value of a feature in its own unit."""
-    return percent(value) if is_share(feature) else number(value)
-
-
-def number(value: Any) -> str:
-    """Return a number with about three digits."""
-    if _is_nothing(value):
-        return "–"
-    exact = float(value)
-    size = abs(exact)
-    if size >= 100 or exact == int(exact):
-        return f"{exact:,.0f}"
-    return f"{exact:,.1f}" if size >= 10 else f"{exact:,.2f}"
-
-
-def percent(value: Any) -> str:
-    """Return a share as a percentage, with one decimal below ten."""
-    if _is_nothing(value):
-        return "–"
-    exact = float(value)
-    return f"{exact:.0%}" if abs(exact) >= 0.0995 or exact == 0 else f"{exact:.1%}"
-
-
-def whole(value: Any) -> str:
-    """Return a count or a sum without decimals."""
-    return "–" if _is_nothing(value) else f"{float(value):,.0f}"
-
-
-def signed(value: Any) -> str:
-    """Return a number with its sign and one decimal."""
-    if _is_nothing(value):
-        return "–"
-    told = f"{float(value):+.1f}"
-    return "0.0" if told in ("-0.0", "+0.0") else told
-
-
-def exact(value: Any) -> str:
-    """Return a measure with three decimals."""
-    return "–" if _is_nothing(value) else f"{float(value):.3f}"
-
-
 def text_of(value: Any) -> str:
     """Return a text without characters that no HTML or XML may hold, or that would steer a terminal."""
     return _CONTROL.sub("\ufffd", str(value))
@@ -142,7 +67,7 @@ def shorten(text: str, most: int) -> str:
 
 def color_of(segment: Row) -> str:
     """Return a segment's colour; it goes into a style, so anything but #rrggbb is grey."""
-    color = str(segment.get("color") or "")
+    color = str(segment["color"])
     return color if _COLOR.fullmatch(color) else _NO_COLOR
 
 
@@ -150,7 +75,3 @@ def reason_words(outcome: str) -> str:
     """Return why rows were set aside, in words."""
     words = outcome.replace("_", " ")
     return _REASONS.get(outcome, words[:1].upper() + words[1:])
-
-
-def _is_nothing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))

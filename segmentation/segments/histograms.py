@@ -25,6 +25,7 @@ class Scale:
 
     @property
     def bins(self) -> int:
+        """Bins, count: one where the quantiles are equal."""
         return BINS if self.high > self.low else 1
 
     def edge(self, place: int) -> float:

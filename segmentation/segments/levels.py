@@ -3,52 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from segmentation.catalogue import FEATURES, NAMES, SHARE_PREFIX, LevelRule
 from segmentation.traits import Trait, rank_traits
 
 Levels = Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Dimension:
-    """How the median of a feature becomes a level: by its position in the population, if it differs enough.
-
-    A median in the lowest third of the customers, and at most ``low`` times the population's median, is the first
-    level; in the highest third and at least ``high`` times, the last; else the middle one. Position alone would call
-    segments different that hardly are; the ratio alone would not see that a population is narrow.
-
-    ``is_falling``: less is better, so that the levels run the other way. ``patience``: a quantile of
-    ``days_between_orders``: only a median beyond it counts as high; so who buys once in a while is not yet gone. The
-    quantile is the population's: were it the segment's own, buying more often could look like being longer absent.
-    """
-
-    name: str
-    feature: str
-    levels: tuple[str, str, str]
-    low: float = 1 / 1.2
-    high: float = 1.2
-    is_falling: bool = False
-    patience: float | None = None
-
-
-PACE, PATIENCE = "days_between_orders", 0.9
-DIMENSIONS = (
-    Dimension("recency", "recency_days", ("long_ago", "middle", "recent"), is_falling=True, patience=PATIENCE),
-    Dimension("frequency", "frequency_orders", ("low", "middle", "high")),
-    Dimension("monetary", "monetary_total", ("low", "middle", "high")),
-    Dimension("tenure", "tenure_days", ("short", "middle", "long"), low=0.5),
-    Dimension("discount", "discount_share", ("low", "middle", "high")),
-    Dimension("basket", "average_order_value", ("low", "middle", "high")),
-)
+DIMENSIONS: Mapping[str, tuple[str, LevelRule]] = {
+    one.level.dimension: (one.name, one.level) for one in FEATURES if one.level is not None
+}
 # The customers of a segment whose median has no order at all have no recency, spend or tenure to speak of.
 NONE = "none"
-LEVELS: dict[str, tuple[str, ...]] = {one.name: one.levels for one in DIMENSIONS} | {
+LEVELS: dict[str, tuple[str, ...]] = {name: rule.levels for name, (_, rule) in DIMENSIONS.items()} | {
     "frequency": (NONE, "low", "middle", "high"),
     "focus": ("broad", "focused"),
 }
 # Names and advice look at these wherever there are orders, whatever ``features.use`` shows.
-ORDER_DIMENSIONS = (*(one.feature for one in DIMENSIONS), PACE)
+ORDER_DIMENSIONS = (*(feature for feature, _ in DIMENSIONS.values()), NAMES["pace"])
 FOCUS_EFFECT, FOCUS_LIFT = 0.5, 1.5
-FOCUS_PREFIX = "category_share_"
 
 
 @dataclass(frozen=True)
@@ -79,32 +51,32 @@ def find_levels(medians: Mapping[str, float | None], traits: Sequence[Trait], po
     medians : by feature, the feature's unit
     traits : of the segment; the category shares among them give the focus
     """
-    levels = {one.name: _find_level(one, medians, population) for one in DIMENSIONS}
-    orders = medians.get("frequency_orders")
+    levels = {name: _find_level(feature, rule, medians, population) for name, (feature, rule) in DIMENSIONS.items()}
+    orders = medians.get(NAMES["frequency"])
     if orders is not None and orders <= 1:
         levels["frequency"] = NONE if orders < 1 else "low"  # one order is few, also where most have no more
     return levels | {"focus": "focused" if find_focus(traits) else "broad"}
 
 
-def _find_level(one: Dimension, medians: Mapping[str, float | None], population: Population) -> str:
-    own, everyone = medians.get(one.feature), population.quantile(one.feature, 0.5)
-    first, middle, last = reversed(one.levels) if one.is_falling else one.levels
+def _find_level(feature: str, rule: LevelRule, medians: Mapping[str, float | None], population: Population) -> str:
+    own, everyone = medians.get(feature), population.quantile(feature, 0.5)
+    first, middle, last = reversed(rule.levels) if rule.is_falling else rule.levels
     if own is None or everyone is None:
         return middle
-    position = population.position(one.feature, own)
-    if position <= 1 / 3 and own < everyone and own <= one.low * everyone:
+    position = population.position(feature, own)
+    if position <= 1 / 3 and own < everyone and own <= rule.low * everyone:
         return first
-    bound = population.quantile(PACE, one.patience) if one.patience is not None else None
-    if position >= 2 / 3 and own > everyone and own >= one.high * everyone and (bound is None or own > bound):
+    bound = population.quantile(NAMES["pace"], rule.patience) if rule.patience is not None else None
+    if position >= 2 / 3 and own > everyone and own >= rule.high * everyone and (bound is None or own > bound):
         return last
     return middle
 
 
-def find_focus(traits: Sequence[Trait]) -> str | None:
+def find_focus(traits: Sequence[Trait]) -> Trait | None:
     """Return the category share by which a segment stands out, if one does."""
     shares = [
         trait
         for trait in rank_traits(traits, least=FOCUS_EFFECT)
-        if trait.feature.startswith(FOCUS_PREFIX) and trait.effect > 0 and trait.own >= FOCUS_LIFT * trait.population
+        if trait.feature.startswith(SHARE_PREFIX) and trait.effect > 0 and trait.own >= FOCUS_LIFT * trait.population
     ]
-    return shares[0].feature if shares else None
+    return shares[0] if shares else None

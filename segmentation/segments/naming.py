@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from segmentation.segments.levels import FOCUS_PREFIX, find_focus
+from segmentation.catalogue import spell_category
+from segmentation.segments.levels import find_focus
 from segmentation.segments.naming_rules import ARCHETYPES
-from segmentation.traits import Trait, number_name, one_a_feature, plain, rank_traits, sentence, tell_apart
+from segmentation.traits import Trait, number_name, one_a_feature, rank_traits, sentence, tell_apart
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def _base(portrait: Portrait) -> str:
         return sentence([trait.words for trait in strongest[:2]]) or "Average customers"
     name = ARCHETYPES[portrait.archetype].name
     focus = find_focus(portrait.traits) if portrait.archetype == "category_specialists" else None
-    return f"{name}: {plain(focus.removeprefix(FOCUS_PREFIX))}" if focus else name
+    return f"{name}: {spell_category(focus.feature, focus.categories)}" if focus else name
 
 
 def _shared(names: Mapping[int, str]) -> list[int]:

@@ -46,6 +46,7 @@ class Rule:
     levels: Mapping[str, frozenset[str]]
 
     def holds(self, levels: Levels) -> bool:
+        """Return whether the rule holds for a segment of these levels."""
         return all(levels[name] in allowed for name, allowed in self.levels.items())
 
 

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import types as T
 
+from segmentation.catalogue import label
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError
 from segmentation.palette import PALETTE
@@ -57,22 +57,23 @@ def describe_segments(run: Run) -> str:
     """Profile the segments, find what sets them apart, name them, and show examples, rules, distributions and a map."""
     known, config = check_featured(run), run.config
     name = exemplar_names(config.segments.exemplars)
-    numbers, categories = _described(config)
-    numbers += computed_shares(known)
+    numbers, texts = _described(config)
+    categories = computed_shares(known)
+    numbers += categories
     members = place_members(run, known)
     run.let_go(but=members)
-    summary = _summarise(config, members, numbers, categories, known["customers"])
+    summary = _summarise(config, members, numbers, texts, known["customers"])
     ingredients = choose_ingredients(run, known)
     profiles = [vars(row) for row in build_profiles(summary.rows, summary.levels, numbers=numbers)]
-    traits = read_traits(profiles, flags=read_flags(summary.population, numbers=summary.numbers))
+    flags = read_flags(summary.population, numbers=summary.numbers)
+    traits = read_traits(profiles, flags=flags, categories=categories)
     portraits = summary.portraits(
         traits,
         clustered=[one.name for one in ingredients],
         described=config.features.use,
         has_orders=config.sources.transactions is not None,
     )
-    whole = {field.name for field in members.schema if isinstance(field.dataType, T.IntegralType)}
-    asked = [summary.question(one, is_whole=one.name in whole) for one in ingredients]
+    asked = [summary.question(one, label(one.name, categories)) for one in ingredients]
     scales = summary.scales(numbers, _logs(config, known))
     nearest = partial(find_nearest, run.lake.reader(known["customers"]), run.run_id, per_segment=EXEMPLARS_PER_SEGMENT)
     work: list[Callable[[], Any]] = [

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from pyspark.sql import Row
 
+from segmentation import catalogue
 from segmentation.clustering.preparation import Ingredient
 from segmentation.segments.histograms import Scale
-from segmentation.segments.levels import PATIENCE, Population, find_levels
+from segmentation.segments.levels import Population, find_levels
 from segmentation.segments.naming import Portrait
 from segmentation.segments.naming_rules import find_archetype
 from segmentation.segments.profiles import SHARES, SegmentSize, Summarised, read_quantiles
@@ -47,7 +48,7 @@ class Summary:
                         "feature": name,
                         "mean": row[f"n{place}"]["mean"],
                         "median": values[SHARES.index(0.5)] if values else None,
-                        "p90": values[SHARES.index(PATIENCE)] if values else None,
+                        "p90": values[SHARES.index(catalogue.PATIENCE)] if values else None,
                     }
                 )
         return found
@@ -57,13 +58,13 @@ class Summary:
         quantiles = self.quantiles()
         return {name: Scale(quantiles[name][0], quantiles[name][-1], name in logs) for name in shown if name in quantiles}
 
-    def question(self, one: Ingredient, *, is_whole: bool) -> Question | None:
+    def question(self, one: Ingredient, label: str) -> Question | None:
         """Return how the tree asks for an ingredient, None of one without values."""
         if one.kind != "number":
             found = sorted({row["level"] for row in self.levels if row["feature"] == one.name})
             if one.kind == "category":
-                return Question(one.name, "category", levels=tuple(found))
-            return Question(one.name, "ordinal", levels=one.order, unknown=-1.0 if MISSING_LEVEL in found else 0.0)
+                return Question(one.name, label, "category", levels=tuple(found))
+            return Question(one.name, label, "ordinal", levels=one.order, unknown=-1.0 if MISSING_LEVEL in found else 0.0)
         seen = self.population[f"n{self.numbers.index(one.name)}"]
         if seen["lowest"] is None:
             return None
@@ -71,8 +72,9 @@ class Summary:
         is_missing = seen["present"] < self.population["customers"]
         return Question(
             one.name,
+            label,
             "number",
-            is_whole=is_whole,
+            is_whole=catalogue.is_whole(one.name),
             unknown=lowest - (highest - lowest) - 1 if is_missing else lowest,
             lowest=lowest,
         )

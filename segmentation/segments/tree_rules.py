@@ -18,7 +18,6 @@ from pyspark.sql import functions as F
 
 from segmentation.audiences import count_audiences, read_audiences
 from segmentation.tables import Rows
-from segmentation.traits import plain
 
 MOST_LEARNED_FROM = 10_000
 # A rule that catches hardly any of its segment explains nothing.
@@ -29,12 +28,15 @@ _SPLIT = re.compile(r"feature (\d+) (<=|>|in|not in) (\S+)\)$")
 
 @dataclass(frozen=True)
 class Question:
-    """A feature that a rule may ask for. ``levels``: of a category all of them, of an ordinal in order, lowest first.
+    """A feature that a rule may ask for, and what people call it.
+
+    ``levels``: of a category all of them, of an ordinal in order, lowest first.
 
     A number or ordinal that is missing counts as ``unknown``, a value below all others.
     """
 
     name: str
+    label: str
     kind: Literal["number", "category", "ordinal"]
     is_whole: bool = False
     levels: tuple[str, ...] = ()
@@ -214,7 +216,7 @@ def _words(path: Path, questions: Sequence[Question]) -> str:
 
 
 def _feature_words(path: Path, place: int, question: Question) -> str:
-    name = plain(question.name)
+    name = question.label
     if question.kind == "category":
         return f"{name} is {' or '.join(_levels(path, place, question)) or 'nothing known'}"
     low, high = _bounds(path, place, question)

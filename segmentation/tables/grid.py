@@ -20,6 +20,7 @@ GRID = Table(
         Column("is_eligible", BOOLEAN, "whether K passes every gate", required=True),
         Column("is_chosen", BOOLEAN, "whether the run uses this K", required=True),
         Column("verdict", STRING, "why K was chosen, passed over or ruled out", required=True),
+        Column("decision", STRING, "why this K, in words; null of every K but the chosen one"),
         Column("solver", STRING, "mllib or fused"),
         Column("weakest_silhouette", DOUBLE, "mean silhouette of the segment with the smallest; null when undefined"),
         Column("silhouette_error", DOUBLE, "bound of the silhouette's error at 99 %; 0 where every customer was looked at"),

@@ -31,7 +31,7 @@ RUNS = Table(
         Column("rows_set_aside", LONG, "rows set aside, count; rows_read = rows_kept + rows_set_aside"),
         Column("customers", LONG, "customers assigned, count"),
         Column("layout_partitions", INT, "partitions of the canonical layout, count"),
-        Column("category_shares", STRING, "JSON: features of category shares that this run computed"),
+        Column("category_shares", STRING, "JSON: columns of category shares that this run computed, each with its category"),
         Column("seeds", STRING, "restart seeds, comma separated"),
         Column("table_versions", STRING, "JSON: Delta version of each table that holds this run"),
         Column("source_versions", STRING, "JSON: Delta version of each Delta source"),

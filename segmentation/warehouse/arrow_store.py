@@ -32,10 +32,9 @@ class ArrowStore:
         return DeltaTable.is_deltatable(self.place(table))
 
     def read(self, table: Table, run_ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """Return a table's rows, or those of some runs, with every column of ``table``; null where an older slice has none."""
+        """Return a table's rows, or those of some runs."""
         wanted = "true" if run_ids is None else " OR ".join(map(by_run, run_ids))
-        empty: dict[str, Any] = dict.fromkeys(field.name for field in table.columns)
-        return [empty | row for row in self.query(table, f"SELECT * FROM {{slice}} WHERE {wanted}")]
+        return self.query(table, f"SELECT * FROM {{slice}} WHERE {wanted}")
 
     def replace(self, rows: pa.Table, table: Table, run_id: str | None) -> None:
         """Replace the slice of ``run_id``, or without one the whole table, in one commit; make the table where there is none.

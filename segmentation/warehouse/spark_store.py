@@ -49,12 +49,12 @@ class SparkStore:
         return frame if run_id is None else frame.where(by_run(run_id))
 
     def read(self, table: Table, run_ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """Return a table's rows, or those of some runs, with every column of ``table``; null where an older slice has none."""
+        """Return a table's rows, or those of some runs."""
         frame = self.frame(table)
         if run_ids is not None:
             frame = frame.where(F.col("run_id").isin(list(run_ids)))
-        empty: dict[str, Any] = dict.fromkeys(field.name for field in table.columns)
-        return [empty | row for row in frame.toArrow().to_pylist()]
+        rows: list[dict[str, Any]] = frame.toArrow().to_pylist()
+        return rows
 
     def replace(self, rows: pa.Table, table: Table, run_id: str | None) -> None:
         """Replace the slice of ``run_id``, or without one the whole table, by rows of this process."""

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from segmentation.advice.actions import Action, Addressed, Advice, build_actions, find_advice, spell_number, spell_share
+from segmentation.advice.actions import Action, Addressed, Advice, build_actions, find_advice
 from segmentation.advice.figures import Figures
 from segmentation.advice.holdout import plan_holdout, size_arm
 from segmentation.advice.rules import RULES
 from segmentation.audiences import count_audiences, read_audiences
+from segmentation.catalogue import spell
 from segmentation.tables import ACTIONS
 from segmentation.traits import Trait
 
@@ -57,7 +58,7 @@ CASES: list[tuple[dict[str, float], list[str]]] = [
 
 @pytest.mark.parametrize(("changed", "actions"), CASES)
 def test_other_data_other_advice(changed: dict[str, float], actions: list[str]) -> None:
-    assert [one.rule.action for one in advise(**changed)] == actions
+    assert [one.rule.action for one in advise((), **changed)] == actions
 
 
 def test_every_rule_fires_for_some_segment_and_none_for_the_average_one() -> None:
@@ -72,7 +73,9 @@ def test_every_rule_fires_for_some_segment_and_none_for_the_average_one() -> Non
 def test_a_level_that_most_have_and_few_elsewhere_is_looked_into() -> None:
     rare, common, all_of_it = (Trait("plan=gold", own, other, 0.9) for own, other in ((0.8, 0.4), (0.8, 0.7), (0.99, 0.4)))
 
-    assert [(one.metric, one.threshold) for one in advise((rare,))] == [("plan=gold", pytest.approx(0.6))]
+    (found,) = advise((rare,))
+    assert found.metric == "plan=gold"
+    assert found.threshold == pytest.approx(0.6)
     assert advise((common,)) == advise((all_of_it,)) == []
 
 
@@ -103,7 +106,7 @@ def all_actions() -> list[Action]:
             whom = Addressed(
                 4321, Decimal("98765.432100"), 0.4 if one.rule.outcome not in ("spend", "spared", "difference") else None
             )
-            actions += build_actions([one], [whom], size=5000, lift=0.1, days=54)
+            actions += build_actions([one], [whom], size=5000, lift=0.1, days=54, categories={})
     return actions
 
 
@@ -112,13 +115,12 @@ def test_every_number_in_an_advice_is_a_column() -> None:
 
     assert {action.action for action in actions} == {rule.action for rule in RULES}
     for action in actions:
-        known = {f"{action.customers:,}", f"{action.revenue:,.0f}"}
-        for value in (action.value, action.population_value, action.threshold):
-            known |= {spell_number(value), spell_share(value)}
+        values = (action.value, action.population_value, action.threshold)
+        known = {f"{action.customers:,}", f"{action.revenue:,.0f}", *(spell(action.metric, value) for value in values)}
         quoted = re.findall(r"[-+]?\d[\d,.]*\d%?|\d%?", action.advice)
         assert quoted, action.advice
         assert set(quoted) <= known, action.advice
-        assert spell_number(action.value) in quoted or spell_share(action.value) in quoted
+        assert spell(action.metric, action.value) in quoted
 
 
 def test_every_column_of_the_table_is_told() -> None:
@@ -137,16 +139,16 @@ def test_an_advice_that_hardly_speaks_to_anybody_is_dropped() -> None:
     (one,) = advise(monetary_total=2000)
 
     def actions(customers: int) -> list[Action]:
-        return build_actions([one], [Addressed(customers, None, None)], size=1000, lift=0.1, days=30)
+        return build_actions([one], [Addressed(customers, None, None)], size=1000, lift=0.1, days=30, categories={})
 
     assert len(actions(50)) == 1
     assert actions(49) == []
-    assert build_actions([one], [Addressed(0, None, None)], size=0, lift=0.1, days=30) == []
+    assert build_actions([one], [Addressed(0, None, None)], size=0, lift=0.1, days=30, categories={}) == []
 
 
 def actions_of(advice: list[Advice], customers: dict[str, int] | None = None) -> list[str]:
     addressed = [Addressed((customers or {}).get(one.rule.action, 500), None, None) for one in advice]
-    return [action.action for action in build_actions(advice, addressed, size=1000, lift=0.1, days=30)]
+    return [action.action for action in build_actions(advice, addressed, size=1000, lift=0.1, days=30, categories={})]
 
 
 def test_the_same_customers_are_not_told_two_things() -> None:
@@ -261,7 +263,7 @@ def test_impossible_rates_are_refused(rate: float, other: float) -> None:
 )
 def test_a_failure_test_says_what_the_numbers_allow(whom: Addressed, told: str) -> None:
     (one,) = advise(monetary_total=2000)
-    (action,) = build_actions([one], [whom], size=whom.customers, lift=0.1, days=54)
+    (action,) = build_actions([one], [whom], size=whom.customers, lift=0.1, days=54, categories={})
 
     assert told in action.failure_test
     assert (action.holdout_customers is None) == (action.lift is None) == ("leave out" not in action.failure_test)

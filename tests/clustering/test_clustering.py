@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import first_row
 from pyspark.ml.clustering import KMeans, KMeansModel
 from pyspark.ml.linalg import Vectors
 from pyspark.sql import DataFrame, SparkSession
@@ -27,7 +28,7 @@ def settings(*k_values: int) -> Settings:
 
 
 def on_points(frame: DataFrame, work: Callable[[Points], Any]) -> Any:
-    return work_on_points(frame, work, customers=frame.count(), dimensions=len(frame.first()["features"]), seed=1)
+    return work_on_points(frame, work, customers=frame.count(), dimensions=len(first_row(frame)["features"]), seed=1)
 
 
 def fit(frame: DataFrame, k_values: tuple[int, ...]) -> list[Fit]:
@@ -58,7 +59,8 @@ def evaluate(frame: DataFrame, centers: np.ndarray) -> Evaluation:
 
 
 def squares(data: np.ndarray, centers: np.ndarray) -> np.ndarray:
-    return ((data[:, None, :] - centers[None, :, :]) ** 2).sum(2)
+    apart: np.ndarray = ((data[:, None, :] - centers[None, :, :]) ** 2).sum(2)
+    return apart
 
 
 def silhouettes(data: np.ndarray, labels: np.ndarray) -> list[float]:
@@ -149,8 +151,8 @@ def test_distances_runner_up_and_margin_equal_the_oracle(spark: SparkSession) ->
     data, centers = blobs(), np.array([[0.0, 0.0], [5.0, 0.0], [0.0, 6.0], [2.0, 2.0]])
     labelled = model_of(spark, centers).transform(points(spark, data))
 
-    found = build_assignments(labelled, centers.tolist(), measure_members(labelled, 4), run_id="r")
-    found = found.orderBy("customer_id").collect()
+    built = build_assignments(labelled, centers.tolist(), measure_members(labelled, 4), run_id="r")
+    found = built.orderBy("customer_id").collect()
 
     distances = np.sqrt(squares(data, centers))
     order = distances.argsort(1, kind="stable")

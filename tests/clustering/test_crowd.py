@@ -57,4 +57,4 @@ def test_coordinates_of_one_column_stay_together() -> None:
 
 def _rank_correlation(points: np.ndarray) -> list[float]:
     ranks = points.argsort(0, kind="stable").argsort(0, kind="stable")
-    return [float(one) for one in np.corrcoef(ranks, rowvar=False)[np.triu_indices(points.shape[1], 1)]]
+    return [float(one) for one in np.atleast_2d(np.corrcoef(ranks, rowvar=False))[np.triu_indices(points.shape[1], 1)]]

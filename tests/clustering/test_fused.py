@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import first_row
 from pyspark import cloudpickle
 from pyspark.ml import PipelineModel
 from pyspark.ml.clustering import KMeans, KMeansModel
@@ -44,14 +46,13 @@ def prepared_of(frame: DataFrame) -> DataFrame:
 
 
 def solve(frame: DataFrame, settings: Settings = SETTINGS, **options: Any) -> list[Solution]:
-    first = frame.first()
-    assert first is not None
-    sizes = {"customers": frame.count(), "dimensions": len(first["features"])}
+    sizes = {"customers": frame.count(), "dimensions": len(first_row(frame)["features"])}
     return work_on_points(frame, lambda points: solve_grid(points, settings), seed=settings.seeds[0], **(sizes | options))
 
 
 def labels_of(centers: np.ndarray, data: np.ndarray) -> np.ndarray:
-    return ((data[:, None, :] - centers[None, :, :]) ** 2).sum(2).argmin(1)
+    nearest: np.ndarray = ((data[:, None, :] - centers[None, :, :]) ** 2).sum(2).argmin(1)
+    return nearest
 
 
 def skewed_data() -> np.ndarray:
@@ -216,8 +217,11 @@ def test_the_coreset_stands_for_the_table_and_keeps_the_great() -> None:
     assert coreset.weights.sum() == pytest.approx(60_000, rel=0.05)
     heaviest = np.argsort(data.sum(1))[-20:]
     assert np.isin(whole.block.hashes[heaviest], coreset.hashes).mean() > 0.7  # a tenth of the rows, most of the great
-    assert np.array_equal(join([coreset]).points, in_parts.points)
-    assert np.array_equal(join([coreset]).weights, in_parts.weights)
+    joined = join([coreset])
+    assert joined.weights is not None
+    assert in_parts.weights is not None
+    assert np.array_equal(joined.points, in_parts.points)
+    assert np.array_equal(joined.weights, in_parts.weights)
     centers = data[:4]
     costs = [points.total(lambda blocks: cost(blocks, centers)) for points in (whole, ArrayPoints(coreset))]
     assert costs[1] == pytest.approx(costs[0], rel=0.05)
@@ -264,14 +268,16 @@ def test_weights_travel_with_the_blocks(spark: SparkSession) -> None:
     assert packed.total(total_moments).tolist() == expected
 
 
-def test_kernels_run_where_the_package_is_not_installed(tmp_path: Path) -> None:
+def test_kernels_run_where_the_package_is_not_installed(
+    run_command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
     dumped, points = tmp_path / "job", in_memory(np.arange(40.0).reshape(20, 2))
-    dumped.write_bytes(cloudpickle.dumps(lambda: solve_grid(points, SETTINGS)))
+    dumped.write_bytes(cloudpickle.dumps(lambda: solve_grid(points, SETTINGS)))  # type: ignore[no-untyped-call]
     program = (
         "import sys, pickle; sys.modules['segmentation'] = None\n"
         f"print([found.sizes for _, found in pickle.load(open({str(dumped)!r}, 'rb'))()])"
     )
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = run_command(sys.executable, "-c", program, cwd=tmp_path)
 
     assert done.stdout.startswith("[(10.0, 10.0)"), done.stderr

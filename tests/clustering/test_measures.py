@@ -19,7 +19,8 @@ def block_of(data: np.ndarray, weights: np.ndarray | None = None) -> Block:
 
 
 def label(data: np.ndarray, centers: np.ndarray) -> np.ndarray:
-    return ((data[:, None, :] - centers[None, :, :]) ** 2).sum(2).argmin(1)
+    nearest: np.ndarray = ((data[:, None, :] - centers[None, :, :]) ** 2).sum(2).argmin(1)
+    return nearest
 
 
 def with_outlier(seed: int) -> np.ndarray:

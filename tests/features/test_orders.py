@@ -1,15 +1,18 @@
 """Features against an oracle in pandas."""
 
+import hashlib
+import re
 from datetime import date, datetime
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import to_pandas
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
-from segmentation.features.orders import build_features, build_order_features, rank_categories, share_name
+from segmentation.features.orders import build_features, build_order_features, name_shares, rank_categories
 from segmentation.frames import spark_schema
 from segmentation.tables import CUSTOMERS, DOUBLE, FEATURES, STRING, TRANSACTIONS, Column
 
@@ -23,7 +26,7 @@ def make_lines(seed: int, rows: int = 400) -> pd.DataFrame:
     start = pd.Timestamp("2020-01-01")
     frame = pd.DataFrame({"customer_id": customer.astype(str), "order_id": order.astype(str)})
     frame["ordered_at"] = [start + pd.Timedelta(hours=int(o * 7919 % 4300)) for o in order]
-    frame["category"] = rng.choice(["Fresh Food", "Fuel", None], rows)
+    frame["category"] = rng.choice(np.array(["Fresh Food", "Fuel", None]), rows)
     frame["is_return"] = rng.random(rows) < 0.1
     frame["quantity"] = np.where(frame.category == "Fuel", 9000, rng.integers(1, 5, rows)) * np.where(frame.is_return, -1, 1)
     frame["amount"] = np.round(rng.gamma(2, 10, rows), 2) * np.where(frame.is_return, -1, 1)
@@ -73,9 +76,9 @@ def oracle(lines: pd.DataFrame) -> pd.DataFrame:
 def test_order_features_equal_the_oracle(spark: SparkSession, seed: int) -> None:
     lines = make_lines(seed)
 
-    features = build_order_features(to_spark(spark, lines), as_of=AS_OF, max_quantity=100, categories=["Fuel"])
+    features = build_order_features(to_spark(spark, lines), as_of=AS_OF, max_quantity=100, categories=name_shares(["Fuel"]))
 
-    found = features.toPandas().set_index("customer_id").sort_index().astype(float)
+    found = to_pandas(features).set_index("customer_id").sort_index().astype(float)
     expected = oracle(lines).reindex(found.index)
     pd.testing.assert_frame_equal(found[expected.columns], expected, check_names=False, rtol=1e-9)
 
@@ -85,7 +88,7 @@ def test_nothing_on_or_after_the_day_is_seen(spark: SparkSession) -> None:
     later = lines.assign(ordered_at=pd.Timestamp(AS_OF), amount=1e6)
 
     def features(frame: pd.DataFrame) -> list[T.Row]:
-        built = build_order_features(to_spark(spark, frame), as_of=AS_OF, max_quantity=None, categories=[])
+        built = build_order_features(to_spark(spark, frame), as_of=AS_OF, max_quantity=None, categories={})
         return built.orderBy("customer_id").collect()
 
     assert features(pd.concat([lines, later])) == features(lines)
@@ -98,7 +101,7 @@ def test_customers_without_orders_have_nothing_but_zeros_where_zero_is_true(spar
         [("r", "1", 30.0, "A"), ("r", "2", 40.0, None)], spark_schema(CUSTOMERS.widened(attributes))
     )
     orders = build_order_features(
-        spark.createDataFrame(rows, spark_schema(TRANSACTIONS)), as_of=AS_OF, max_quantity=None, categories=[]
+        spark.createDataFrame(rows, spark_schema(TRANSACTIONS)), as_of=AS_OF, max_quantity=None, categories={}
     )
 
     features = build_features(orders, customers, FEATURES.widened(attributes), run_id="r", as_of=AS_OF)
@@ -108,10 +111,37 @@ def test_customers_without_orders_have_nothing_but_zeros_where_zero_is_true(spar
     assert (found["2"]["recency_days"], found["2"]["frequency_orders"], found["2"]["monetary_total"]) == (None, 0, 0)
 
 
-def test_categories_are_ranked_by_amount_and_named_plainly(spark: SparkSession) -> None:
+def test_categories_are_ranked_by_amount(spark: SparkSession) -> None:
     lines = make_lines(4).assign(is_return=False, amount=lambda f: f.amount.abs())
 
     top = [row["category"] for row in rank_categories(to_spark(spark, lines), top=1).collect()]
 
     assert top == [lines.groupby("category").amount.sum().idxmax()]
-    assert share_name("MEAT-PCKGD & Co.") == "category_share_meat_pckgd_co"
+
+
+# category                        -> column
+@pytest.mark.parametrize(
+    ("category", "column"),
+    [
+        ("MEAT-PCKGD & Co.", "category_share_meat_pckgd_co"),
+        ("Детские товары", "category_share_00000000"),
+        ("Café au lait", "category_share_caf_au_lait_00000000"),
+        ("&", "category_share_00000000"),
+        ("a" * 80, "category_share_" + "a" * 39 + "_00000000"),
+    ],
+)
+def test_a_category_gets_a_plain_column_or_one_with_its_hash(category: str, column: str) -> None:
+    mark = hashlib.sha256(category.encode()).hexdigest()[:8]
+
+    assert list(name_shares([category])) == [re.sub("[0-9a-f]{8}$", mark, column) if column[-1].isdigit() else column]
+    assert all(re.fullmatch("[a-z][a-z0-9_]{0,62}", name) for name in name_shares([category]))
+
+
+def test_categories_cannot_clash_and_keep_their_column_whatever_their_order() -> None:
+    categories = ["Home & Garden", "home-garden", "игрушки", "книги", "玩具", "Toys"]
+
+    columns = name_shares(categories)
+
+    assert list(columns.values()) == categories
+    assert name_shares(categories[::-1]) == columns
+    assert columns["category_share_toys"] == "Toys"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import run_all
+from conftest import first_row, run_all
 from pyspark.sql import SparkSession
 from sklearn.metrics import adjusted_rand_score
 
@@ -40,7 +40,7 @@ def planted() -> tuple[np.ndarray, np.ndarray]:
 def test_noise_is_published_with_a_warning_by_default(spark: SparkSession, tmp_path: Path) -> None:
     run = run_all(spark, write_members(tmp_path, noise(), "resamples: 5"), "warned")
 
-    row = run.read(RUNS).first()
+    row = first_row(run.read(RUNS))
     decision = run.read(DECISION).collect()
     assert (row["status"], row["structure"], row["rule"]) == ("PUBLISHED", "none", "balanced")
     assert "do not read these segments as kinds of customers" in row["decision"]
@@ -68,13 +68,13 @@ def test_noise_is_one_segment_where_that_is_the_policy_unless_a_k_is_asked_for(s
     single = run_all(spark, config, "single")
     forced = run_all(spark, config, "forced", k=3)
 
-    row = single.read(RUNS).first()
+    row = first_row(single.read(RUNS))
     assert (row["k"], row["customers"], row["structure"]) == (1, 400, "none")
-    assert single.read(SEGMENTS).first()["customers"] == 400
+    assert first_row(single.read(SEGMENTS))["customers"] == 400
     assigned = single.read(ASSIGNMENTS).select("runner_up_segment_id", "margin", "silhouette").distinct().collect()
     assert [tuple(one) for one in assigned] == [(None, None, None)]
     assert {one["k"]: one["is_chosen"] for one in single.read(GRID).collect()} == {1: True, 2: False, 3: False, 4: False}
-    overridden = forced.read(RUNS).first()
+    overridden = first_row(forced.read(RUNS))
     assert overridden["k"] == 3
     assert overridden["rule_k"] in (2, 3, 4)
 
@@ -89,7 +89,7 @@ def test_other_algorithms_fill_the_same_tables_and_their_model_is_saved(
     run = run_all(spark, config, "other")
 
     grid = {row["k"]: row for row in run.read(GRID).collect()}
-    assert run.read(RUNS).first()["k"] == 3
+    assert first_row(run.read(RUNS))["k"] == 3
     measured = ("wssse", "silhouette", "calinski_harabasz", "davies_bouldin", "stability", "weakest_stability", "null_gain")
     assert all(row[name] is not None for row in grid.values() for name in measured)
     assert {row["algorithm"] for row in grid.values()} == {algorithm}

@@ -1,6 +1,7 @@
 """Rows in = rows kept + rows set aside."""
 
 import pytest
+from conftest import first_row
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -28,7 +29,7 @@ def test_each_row_is_counted_once_and_found_again(spark: SparkSession) -> None:
     quarantine = build_quarantine(judged, source="customers", run_id="r", key=("customer_id",))
     counts = {row["outcome"]: row["aside_rows"] for row in count_aside(quarantine).collect()}
     aside = quarantine.collect()
-    seen = judged.agg(*tallies(read=F.lit(True), kept=is_kept())).first().asDict()
+    seen = first_row(judged.agg(*tallies(read=F.lit(True), kept=is_kept()))).asDict()
 
     assert (read_tally(seen, "read").rows, read_tally(seen, "kept").rows) == (4, 2)
     assert counts == {"duplicate_customer_id": 1, "missing_customer_id": 1}
@@ -42,7 +43,7 @@ def test_the_row_kept_and_the_fingerprint_do_not_depend_on_order(spark: SparkSes
     def judge(rows: list[tuple[str, int]], partitions: int) -> tuple[object, ...]:
         judged = judge_keys(frame(spark, rows, partitions), key="customer_id")  # type: ignore[arg-type]
         kept = sorted((row["customer_id"], row["age"]) for row in judged.where("reasons = ''").collect())
-        seen = judged.agg(*tallies(read=F.lit(True), kept=is_kept())).first().asDict()
+        seen = first_row(judged.agg(*tallies(read=F.lit(True), kept=is_kept()))).asDict()
         return kept, read_tally(seen, "read").fingerprint, (read_tally(seen, "read") - read_tally(seen, "kept")).fingerprint
 
     assert judge(ids, 1) == judge(ids[::-1], 3)

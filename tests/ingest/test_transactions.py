@@ -87,8 +87,8 @@ def test_returns_of_a_customer_who_bought_nothing_are_set_aside(spark: SparkSess
     ]
     complete = complete_transactions(raw_lines(spark, lines), return_order_pattern=None)
 
-    lines = judge_transactions(complete, **{**POLICIES, "returns": "net"})
-    judged = judge_purchasers(lines, find_non_buyers(lines)).orderBy("order_id").collect()
+    net = judge_transactions(complete, **{**POLICIES, "returns": "net"})
+    judged = judge_purchasers(net, find_non_buyers(net)).orderBy("order_id").collect()
 
     assert [row["reasons"] for row in judged] == ["", "", "customer_without_purchase"]
 

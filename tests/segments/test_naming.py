@@ -235,7 +235,7 @@ def test_a_category_makes_specialists_and_is_named() -> None:
     wine = Trait("category_share_red_wine", 0.6, 0.2, 1.1)
     bread = Trait("category_share_bread", 0.22, 0.2, 0.9)
 
-    assert find_focus([bread, wine]) == "category_share_red_wine"
+    assert find_focus([bread, wine]) is wine
     assert find_focus([bread]) is None
     assert levels_of((180, 2, 300, 500, 60, 0.0), traits=[wine])["focus"] == "focused"
     assert name_segments({0: Portrait("category_specialists", (wine,))}) == {0: "Category specialists: red wine"}
@@ -303,11 +303,11 @@ def test_what_sets_a_segment_apart_is_told_in_numbers() -> None:
         Trait("tenure_days", 9, 9, 0.0),
     ]
 
-    assert describe_segment(traits) == "monetary total 900 (all 100); recency days 5.00 (all 50.0); plan basic 90% (all 50%)"
+    assert describe_segment(traits) == "Total spend 900 (all 100); Days since last order 5 (all 50); Plan: basic 90% (all 50%)"
     assert describe_segment(traits[-1:]) == "close to the average customer"
 
 
 def test_dimensions_and_colours_are_well_formed() -> None:
-    assert len({one.name for one in DIMENSIONS}) == len(DIMENSIONS)
+    assert {rule.dimension for _, rule in DIMENSIONS.values()} == set(DIMENSIONS)
     assert len(set(PALETTE)) == len(PALETTE)
     assert set(itertools.chain(*(rule.levels for rule in RULES))) == set(LEVELS)

@@ -20,7 +20,7 @@ def members() -> pd.DataFrame:
     rng = np.random.default_rng(3)
     frame = pd.DataFrame({"segment_id": rng.integers(0, 3, 200), "spend": rng.gamma(2, 50, 200).round(2)})
     frame["age"] = np.where(rng.random(200) < 0.2, np.nan, rng.integers(18, 80, 200))
-    frame["plan"] = rng.choice(["basic", "gold", None], 200)
+    frame["plan"] = rng.choice(np.array(["basic", "gold", None]), 200)
     return frame
 
 

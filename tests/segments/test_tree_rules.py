@@ -52,9 +52,9 @@ def test_numbers_categories_ordinals_and_missing_values_become_readable_conditio
     members = spark.createDataFrame(
         frame.astype(object).where(frame.notna(), None), "customer_id string, segment_id int, days int, plan string, age string"
     ).coalesce(1)
-    days = Question("days_away", "number", is_whole=True, unknown=-1100.0, lowest=0.0)
-    plan = Question("plan", "category", levels=("(missing)", "gold", "it's </b>"))
-    age = Question("age", "ordinal", levels=("low", "middle", "high"), unknown=0.0)
+    days = Question("days_away", "days away", "number", is_whole=True, unknown=-1100.0, lowest=0.0)
+    plan = Question("plan", "plan", "category", levels=("(missing)", "gold", "it's </b>"))
+    age = Question("age", "age", "ordinal", levels=("low", "middle", "high"), unknown=0.0)
     members = members.withColumnRenamed("days", "days_away")
     sizes = dict.fromkeys(range(4), 40)
 
