@@ -13,9 +13,25 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from segmentation.clustering.agreement import Labels, cross_tabulate
+from segmentation.clustering.borders import count_parts, find_borders, spread_ties
 from segmentation.clustering.members import evaluate_labels
-from segmentation.clustering.points import Block
-from segmentation.clustering.refits import PERMUTE, RESAMPLE, Refits, Support, customers_of, permute_columns, resample, summarise
+from segmentation.clustering.points import Array, Block
+from segmentation.clustering.refits import (
+    CROWD,
+    PART,
+    PERMUTE,
+    RESAMPLE,
+    Chance,
+    Refits,
+    Support,
+    count_nulls,
+    crowd_of,
+    customers_of,
+    part,
+    permute_columns,
+    resample,
+    summarise,
+)
 from segmentation.errors import pick
 from segmentation.parallel import side_by_side
 
@@ -96,7 +112,7 @@ def fit_alternates(
 def support_alternates(
     spark: SparkSession, sample: Block, fits: Sequence[AlternateFit], refits: Refits, *, algorithm: str, tolerance: float
 ) -> dict[int, Support]:
-    """Refit every K on resampled customers and on permuted tables, as ``refits.support_grid`` does for k-means.
+    """Refit every K on resampled customers and on tables without groups, as ``refits.support_grid`` does for k-means.
 
     Parameters
     ----------
@@ -120,17 +136,39 @@ def support_alternates(
             labels = _labels_of(fit, everyone)
             tables[fit.k].append(cross_tabulate(published[fit.k], labels, customers_of(sample), shape=(fit.k, fit.k)))
         frame.unpersist()
-    explained: Mapping[int, list[float]] = {k: [] for k in k_values}
-    silhouettes: Mapping[int, list[float | None]] = {k: [] for k in k_values}
-    for number in range(min(refits.null_tables, MOST_NULL_TABLES)):
-        frame, again = refit(permute_columns(sample, refits.columns, np.random.default_rng((seed, PERMUTE, number))), number)
-        for fit in again:
-            _, found = evaluate_labels(fit.label(frame), fit.k)
-            explained[fit.k].append(found.explained_share)
-            silhouettes[fit.k].append(found.silhouette)
-        frame.unpersist()
+    chances: Mapping[tuple[int, int], list[Chance]] = {(kind, k): [] for kind in (PERMUTE, CROWD) for k in k_values}
+    permuted, crowds = count_nulls(min(refits.null_tables, MOST_NULL_TABLES))
+    for kind, make, times in ((PERMUTE, permute_columns, permuted), (CROWD, crowd_of, crowds)):
+        for number in range(times):
+            rng = np.random.default_rng((seed, kind, number))
+            table = make(sample, refits.columns, rng)
+            frame, again = refit(table, number)
+            points = spread_ties(table.points, rng)
+            for fit in again:
+                means, found = evaluate_labels(fit.label(frame), fit.k)
+                borders = find_borders(points, customers_of(table), means, _labels_of(fit, frame))
+                chances[kind, fit.k].append(Chance(found.explained_share, found.silhouette, count_parts(borders, fit.k)))
+            frame.unpersist()
     everyone.unpersist()
-    return {k: summarise(tables[k], explained[k], silhouettes[k]) for k in k_values}
+    means_of = {fit.k: _means(published[fit.k], sample, fit.k) for fit in fits}
+    parted = part(published, sample, means_of, np.random.default_rng((seed, PART, 0)))
+    return {
+        k: summarise(
+            tables[k],
+            permuted=chances[PERMUTE, k],
+            crowds=chances[CROWD, k],
+            parting=parted.partings[k],
+            onward=parted.onward.get(k),
+        )
+        for k in k_values
+    }
+
+
+def _means(labels: Labels, sample: Block, segments: int) -> Array:
+    """Return the members' mean of each segment, nought without members, shape (segments, dimensions)."""
+    held = (labels[:, None] == np.arange(segments)) * customers_of(sample)[:, None]
+    means: Array = held.T @ sample.points / np.maximum(held.sum(0), 1e-300)[:, None]
+    return means
 
 
 def _lift() -> list[Transformer]:

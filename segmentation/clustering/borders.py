@@ -11,8 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
-from segmentation.clustering.points import Array
+from segmentation.clustering.agreement import Labels
+from segmentation.clustering.lloyd import descend
+from segmentation.clustering.points import Array, ArrayPoints, Block
+from segmentation.clustering.seeding import spread_centers
 
 # A valley holds at most 70 % of what its lower bank holds, by two and a half standard errors of that difference.
 LEAST_DEPTH, LEAST_SURPRISE = 0.3, 2.5
@@ -27,6 +31,11 @@ _REACH = 0.9
 # Customers whose nearest two centres are as near as this, as a share of the way, are at the border.
 _NEAR = 0.1
 _MEETING_ROWS = 10
+# A value of so many customers is a spike, beside which there must be so many others.
+_SPIKE_SHARE, _LOOSE_SHARE = 0.02, 0.1
+# A segment of fewer customers is not looked into.
+_LEAST_ROWS = 30
+_SPLIT_ITERATIONS, _SPLIT_GAIN = 30, 1e-3
 # Crowds are counted within the distance of the usual neighbour of this rank (or a thirtieth of all), around so many places.
 _NEIGHBOURS, _COMPARED_ROWS, _DENSE = 15, 300, 0.9
 
@@ -56,7 +65,7 @@ class Border:
         return self.depth >= LEAST_DEPTH and self.surprise >= LEAST_SURPRISE
 
 
-def find_borders(points: Array, weights: Array, centers: Array) -> list[Border]:
+def find_borders(points: Array, weights: Array, centers: Array, label: Labels | None = None) -> list[Border]:
     """Return the borders between neighbours: centres that are the nearest two of some customer (Martinetz, Schulten 1994).
 
     Parameters
@@ -66,15 +75,67 @@ def find_borders(points: Array, weights: Array, centers: Array) -> list[Border]:
     weights : shape (rows,)
         Customers that a row stands for.
     centers : shape (k, dimensions)
+    label : shape (rows,)
+        The segment of each row; without it that of the nearest centre.
     """
     squares = np.maximum((points**2).sum(1)[:, None] - 2 * points @ centers.T + (centers**2).sum(1), 0.0)
-    label = squares.argmin(1)
+    label = squares.argmin(1) if label is None else label
     return [
         _look_between(points, weights, centers, squares, label, first, second) for first, second in _neighbours(squares, label)
     ]
 
 
-def count_apart(borders: Sequence[Border], segments: int) -> int:
+@dataclass(frozen=True)
+class Parting:
+    """How the segments of one K lie to each other.
+
+    Attributes
+    ----------
+    borders : between neighbours
+    inner : per segment, the border between its two halves by k-means; None where it has too few customers to tell
+    """
+
+    borders: tuple[Border, ...]
+    inner: tuple[Border | None, ...]
+
+    @property
+    def parts(self) -> int:
+        """What is left when segments without a valley between them are joined."""
+        return count_parts(self.borders, len(self.inner))
+
+    @property
+    def splittable(self) -> tuple[bool, ...]:
+        """Which segments have a valley inside."""
+        return tuple(one is not None and one.is_valley for one in self.inner)
+
+    @property
+    def shallowest(self) -> float | None:
+        """The least depth of the borders, None of a single segment."""
+        return min((one.depth for one in self.borders), default=None)
+
+
+def find_parting(points: Array, weights: Array, centers: Array, rng: np.random.Generator, label: Labels | None = None) -> Parting:
+    """Return the borders between the segments, and whether one has a valley inside; see ``find_borders``."""
+    if label is None:
+        label = ((centers * centers).sum(1) - 2 * points @ centers.T).argmin(1)
+    return Parting(
+        borders=tuple(find_borders(points, weights, centers, label)),
+        inner=tuple(_look_inside(points[own], weights[own], rng) for own in (label == place for place in range(len(centers)))),
+    )
+
+
+def _look_inside(points: Array, weights: Array, rng: np.random.Generator) -> Border | None:
+    if len(points) < _LEAST_ROWS:
+        return None
+    block = Block(np.zeros(len(points), np.uint64), points, weights)
+    halves = spread_centers(block, 2, rng)
+    if len(halves) < 2:
+        return None
+    halves = descend(ArrayPoints(block), {2: halves}, max_iterations=_SPLIT_ITERATIONS, min_gain=_SPLIT_GAIN)[2].centers
+    return next(iter(find_borders(points, weights, halves)), None)
+
+
+def count_parts(borders: Sequence[Border], segments: int) -> int:
     """Return how many parts are left when segments without a valley between them are joined."""
     return len(set(join_segments(borders, segments)))
 
@@ -90,7 +151,11 @@ def join_segments(borders: Sequence[Border], segments: int) -> list[int]:
 
 
 def spread_ties(points: Array, rng: np.random.Generator) -> Array:
-    """Return the points with equal values of a column spread evenly, half-way to the nearer of the neighbouring values."""
+    """Return the points with equal values of a column spread evenly, half-way to the nearer of the neighbouring values.
+
+    A spike at the end of a column that goes on without ties (no purchases, nothing spent) is spread as far as the middle of
+    what comes next: that many share a value makes no valley beside it.
+    """
     spread = points.astype(np.float64)
     for column in spread.T:
         values, place, times = np.unique(column, return_inverse=True, return_counts=True)
@@ -98,11 +163,17 @@ def spread_ties(points: Array, rng: np.random.Generator) -> Array:
             continue
         gaps = np.diff(values)
         room = np.minimum(np.append(gaps, np.inf), np.insert(gaps, 0, np.inf)) / 2
-        column += np.where(times > 1, room, 0.0)[place] * rng.uniform(-1, 1, len(column))
+        low, high = values - np.where(times > 1, room, 0.0), values + np.where(times > 1, room, 0.0)
+        loose = np.repeat(values, np.where(times < max(2.0, _SPIKE_SHARE * len(column)), times, 0))
+        for end in (0, -1):
+            if times[end] >= _SPIKE_SHARE * len(column) and len(loose) >= _LOOSE_SHARE * len(column):
+                beside = np.median(loose[: times[end]] if end == 0 else loose[-times[end] :])
+                low[end], high[end] = sorted((values[end], beside))
+        column[:] = rng.uniform(low[place], high[place])
     return spread
 
 
-def _neighbours(squares: Array, label: npt.NDArray[np.intp]) -> Iterator[tuple[int, int]]:
+def _neighbours(squares: Array, label: Labels) -> Iterator[tuple[int, int]]:
     segments = squares.shape[1]
     others = squares.copy()
     others[np.arange(len(label)), label] = np.inf
@@ -112,7 +183,7 @@ def _neighbours(squares: Array, label: npt.NDArray[np.intp]) -> Iterator[tuple[i
 
 
 def _look_between(
-    points: Array, weights: Array, centers: Array, squares: Array, label: npt.NDArray[np.intp], first: int, second: int
+    points: Array, weights: Array, centers: Array, squares: Array, label: Labels, first: int, second: int
 ) -> Border:
     length = float(((centers[first] - centers[second]) ** 2).sum())
     if length == 0:
@@ -162,19 +233,18 @@ def _find_valley(places: Array, weights: Array) -> tuple[float, float]:
     counts = np.histogram(places, _EDGES, weights=weights)[0]
     unit = _unit(weights)
     best = (0.0, 0.0)
+    bank = int(_BANK / _STEP)
     for width in _WIDTHS:
         held = np.convolve(counts, np.ones(width), "valid")
         middles = _EDGES[: len(held)] + width * _STEP / 2
-        bank = int(_BANK / _STEP)
-        for place in np.flatnonzero((middles >= _INNER[0]) & (middles <= _INNER[1])):
-            left, right = held[max(0, place - width - bank + 1) : place - width + 1], held[place + width : place + width + bank]
-            if not len(left) or not len(right):
-                continue
-            lower, bottom = min(left.max(), right.max()), held[place]
-            if lower > bottom:
-                surprise = float((lower - bottom) / np.sqrt(unit * (lower + bottom)))
-                if surprise > best[1]:
-                    best = (float(1 - bottom / lower), surprise)
+        inner = np.flatnonzero((middles >= _INNER[0]) & (middles <= _INNER[1]))
+        # The banks are the fullest windows on either side that do not overlap with that at the bottom.
+        fullest = sliding_window_view(np.pad(held, bank + width), bank).max(1)
+        lower, bottom = np.minimum(fullest[inner + 1], fullest[inner + bank + 2 * width]), held[inner]
+        surprise = (lower - bottom) / np.sqrt(np.maximum(unit * (lower + bottom), 1e-300))
+        place = int(surprise.argmax())
+        if surprise[place] > best[1]:
+            best = (float(1 - bottom[place] / lower[place]), float(surprise[place]))
     return best
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import ndtri
 
-from segmentation.clustering.points import Array, Block
+from segmentation.clustering.points import Array
 
 # A value of so many rows is a level of its own, or a spike such as zero; it is kept, not smoothed.
 _SPIKE_SHARE = 0.02
@@ -70,11 +70,6 @@ def smooth_summits(values: Array, rng: np.random.Generator) -> Array:
     return smoothed
 
 
-def crowd_block(sample: Block, columns: Sequence[str], rng: np.random.Generator) -> Block:
-    """Return ``draw_crowd`` of an unweighted sample as a block."""
-    return Block(sample.hashes, draw_crowd(sample.points, columns, rng), None)
-
-
 def _order(block: Array, rng: np.random.Generator) -> np.ndarray:
     """Return the rows from the smallest to the largest, equal ones in random order."""
     if block.shape[1] > 1:
@@ -94,7 +89,8 @@ def _root(correlation: Array) -> Array:
 
 def _usual_bandwidth(values: Array) -> float:
     """Return Silverman's rule of thumb."""
-    spread = float(min(values.std(), np.subtract(*np.quantile(values, [0.75, 0.25])) / 1.349) or values.std())
+    low, high = np.quantile(values, [0.25, 0.75]).tolist()
+    spread = float(min(values.std(), (high - low) / 1.349) or values.std())
     return float(0.9 * spread * len(values) ** -0.2)
 
 
@@ -105,7 +101,7 @@ def _critical_bandwidth(values: Array) -> float:
     margin = (high - low) / 2
     counts, edges = np.histogram(values, _BINS, range=(low - margin, high + margin))
     width = float(edges[1] - edges[0])
-    least, most = 0.0, margin
+    least, most = 0.0, float(margin)
     for _ in range(_ROUNDS):
         middle = (least + most) / 2
         if _summits(gaussian_filter1d(counts.astype(np.float64), middle / width, mode="constant")) > 1:

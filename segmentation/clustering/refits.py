@@ -6,10 +6,13 @@ All refits work on one weighted sample of the customers, a coreset, so that thei
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
 from segmentation.clustering.agreement import Labels, adjusted_rand, cross_tabulate, matched_jaccards
+from segmentation.clustering.borders import Parting, count_parts, find_borders, find_parting, spread_ties
+from segmentation.clustering.crowd import draw_crowd
 from segmentation.clustering.lloyd import Descent, descend
 from segmentation.clustering.measures import evaluate_grid
 from segmentation.clustering.points import Array, ArrayPoints, Block, Points
@@ -20,7 +23,7 @@ SAMPLE_ROWS = 10_000
 _FRESH_STARTS = 2
 _GAIN = 1e-4
 # What separates the random numbers of resamples from those of permuted tables.
-RESAMPLE, PERMUTE = 1, 2
+RESAMPLE, PERMUTE, CROWD, PART = 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
@@ -31,20 +34,39 @@ class Support:
     ----------
     adjusted_rand : mean over the resamples
     jaccards, lowest_jaccards : per centre, mean and lowest over the resamples
-    null_explained : largest share of the variance that K centres explain on a permuted table, 0 to 1
-    null_silhouette : mean silhouette of K centres on the permuted tables; None where undefined
+    permuted, crowds : what K centres find on tables with permuted columns, and on tables that are one crowd
+    parting : how the published segments lie to each other
+    onward : customers by segment of this K (rows) and of the next (columns); None of the last K
     """
 
     adjusted_rand: float
     jaccards: tuple[float, ...]
     lowest_jaccards: tuple[float, ...]
-    null_explained: float
-    null_silhouette: float | None
+    permuted: "Chance"
+    crowds: "Chance"
+    parting: Parting
+    onward: tuple[tuple[float, ...], ...] | None
 
     @property
     def weakest(self) -> float:
         """The Jaccard of the segment that is found again least."""
         return min(self.jaccards)
+
+
+@dataclass(frozen=True)
+class Chance:
+    """What K centres find where there are no groups, over the tables of one kind.
+
+    Attributes
+    ----------
+    explained : largest share of the variance, 0 to 1
+    silhouette : mean; None where undefined
+    parts : largest count of segments that valleys part
+    """
+
+    explained: float
+    silhouette: float | None
+    parts: int
 
 
 @dataclass(frozen=True)
@@ -71,9 +93,10 @@ def support_grid(points: Points, sample: Block, centers: Mapping[int, Array], re
     """Refit every K on resampled customers and on permuted tables; all of it one Spark job.
 
     Stability follows Hennig (2007): customers are drawn with replacement (here each counts a Poisson number of times),
-    K is fitted anew, and its segments are matched to the published ones. The null table keeps every column's values and
-    breaks what holds them together, so that only what columns say together counts as structure; a table of one column
-    is drawn evenly over its range instead (Tibshirani, Walther, Hastie 2001).
+    K is fitted anew, and its segments are matched to the published ones. A table of permuted columns keeps every column's
+    values and breaks what holds them together: does anything? A table that is one crowd (``draw_crowd``) keeps what holds them
+    together as well, and has no groups: are there any? A table of one column is drawn evenly over its range instead of
+    permuted (Tibshirani, Walther, Hastie 2001).
 
     Parameters
     ----------
@@ -82,29 +105,53 @@ def support_grid(points: Points, sample: Block, centers: Mapping[int, Array], re
     centers : by K, shape (k, dimensions), scaled units
         The published ones, from whichever solver.
     """
-    resamples = [(RESAMPLE, number) for number in range(refits.resamples)]
-    nulls = [(PERMUTE, number) for number in range(refits.null_tables)]
-    found = points.each(partial(_refit, sample, dict(centers), refits), resamples + nulls)
+    permuted, crowds = count_nulls(refits.null_tables)
+    items = [(RESAMPLE, number) for number in range(refits.resamples)]
+    items += [(PERMUTE, number) for number in range(permuted)] + [(CROWD, number) for number in range(crowds)] + [(PART, 0)]
+    found = points.each(partial(_refit, sample, dict(centers), refits), items)
     tables = [one for one in found if isinstance(one, Comparisons)]
     chances = [one for one in found if isinstance(one, Chances)]
+    parted = next(one for one in found if isinstance(one, Parted))
     return {
         k: summarise(
-            [one.tables[k] for one in tables], [one.explained[k] for one in chances], [one.silhouettes[k] for one in chances]
+            [one.tables[k] for one in tables],
+            permuted=[one.by_k[k] for one in chances[:permuted]],
+            crowds=[one.by_k[k] for one in chances[permuted:]],
+            parting=parted.partings[k],
+            onward=parted.onward.get(k),
         )
         for k in centers
     }
 
 
-def summarise(tables: Sequence[Array], explained: Sequence[float], silhouettes: Sequence[float | None]) -> Support:
-    """Put together one K: cross tables of published and refitted segments, and what permuted tables gave."""
+def count_nulls(null_tables: int) -> tuple[int, int]:
+    """Return how many tables have permuted columns, two in five, and how many are one crowd; one of each at least."""
+    permuted = max(1, null_tables * 2 // 5)
+    return permuted, max(1, null_tables - permuted)
+
+
+def summarise(
+    tables: Sequence[Array], *, permuted: Sequence[Chance], crowds: Sequence[Chance], parting: Parting, onward: Array | None
+) -> Support:
+    """Put together one K: cross tables of published and refitted segments, and what tables without groups gave."""
     jaccards = np.array([matched_jaccards(table) for table in tables])
-    defined = [one for one in silhouettes if one is not None]
     return Support(
         adjusted_rand=float(np.mean([adjusted_rand(table) for table in tables])),
         jaccards=tuple(jaccards.mean(0).tolist()),
         lowest_jaccards=tuple(jaccards.min(0).tolist()),
-        null_explained=max(explained),
-        null_silhouette=float(np.mean(defined)) if defined else None,
+        permuted=_sum_up(permuted),
+        crowds=_sum_up(crowds),
+        parting=parting,
+        onward=None if onward is None else tuple(map(tuple, onward.tolist())),
+    )
+
+
+def _sum_up(found: Sequence[Chance]) -> Chance:
+    defined = [one.silhouette for one in found if one.silhouette is not None]
+    return Chance(
+        explained=max(one.explained for one in found),
+        silhouette=float(np.mean(defined)) if defined else None,
+        parts=max(one.parts for one in found),
     )
 
 
@@ -117,18 +164,41 @@ class Comparisons:
 
 @dataclass(frozen=True)
 class Chances:
-    """Of one permuted table, by K: share of the variance explained, 0 to 1, and silhouette."""
+    """What was found on one table without groups."""
 
-    explained: dict[int, float]
-    silhouettes: dict[int, float | None]
+    by_k: dict[int, Chance]
 
 
-def _refit(sample: Block, centers: dict[int, Array], refits: Refits, item: tuple[int, int]) -> Comparisons | Chances:
+@dataclass(frozen=True)
+class Parted:
+    """By K, how the published segments lie to each other, and the cross table with the next K's."""
+
+    partings: dict[int, Parting]
+    onward: dict[int, Array]
+
+
+def _refit(sample: Block, centers: dict[int, Array], refits: Refits, item: tuple[int, int]) -> Comparisons | Chances | Parted:
     kind, number = item
     rng = np.random.default_rng((refits.seed, kind, number))
     if kind == RESAMPLE:
         return _compare(sample, centers, refits, rng)
-    return _try_chance(permute_columns(sample, refits.columns, rng), sorted(centers), refits, rng)
+    if kind == PART:
+        return part({k: nearest(some, sample.points) for k, some in centers.items()}, sample, centers, rng)
+    table = (permute_columns if kind == PERMUTE else crowd_of)(sample, refits.columns, rng)
+    return _try_chance(table, sorted(centers), refits, rng)
+
+
+def part(labels: Mapping[int, Labels], sample: Block, centers: Mapping[int, Array], rng: np.random.Generator) -> Parted:
+    """Look at the published segments of every K: what lies between them, in them, and where their customers are in the next K."""
+    weights, points = customers_of(sample), spread_ties(sample.points, rng)
+    k_values = sorted(centers)
+    return Parted(
+        {k: find_parting(points, weights, centers[k], rng, labels[k]) for k in k_values},
+        {
+            k: cross_tabulate(labels[k], labels[after], weights, shape=(len(centers[k]), len(centers[after])))
+            for k, after in pairwise(k_values)
+        },
+    )
 
 
 def _compare(sample: Block, centers: dict[int, Array], refits: Refits, rng: np.random.Generator) -> Comparisons:
@@ -151,7 +221,9 @@ def _try_chance(table: Block, k_values: Sequence[int], refits: Refits, rng: np.r
     measured = evaluate_grid(
         ArrayPoints(table), {k: fit.centers for k, fit in fits.items()}, {k: fit.tally for k, fit in fits.items()}
     )
-    return Chances({k: one.explained_share for k, one in measured.items()}, {k: one.silhouette for k, one in measured.items()})
+    points = spread_ties(table.points, rng)
+    parts = {k: count_parts(find_borders(points, customers_of(table), fits[k].centers), len(fits[k].centers)) for k in k_values}
+    return Chances({k: Chance(one.explained_share, one.silhouette, parts[k]) for k, one in measured.items()})
 
 
 def fit_anew(
@@ -179,17 +251,27 @@ def resample(sample: Block, rng: np.random.Generator) -> Block:
 
 def permute_columns(sample: Block, columns: Sequence[str], rng: np.random.Generator) -> Block:
     """Return an unweighted table with the sample's columns, each in an order of its own."""
-    rows, weights = len(sample.points), customers_of(sample)
-    places = (rng.random() + np.arange(rows)) / rows * weights.sum()
-    points = sample.points[np.minimum(np.searchsorted(np.cumsum(weights), places), rows - 1)].astype(np.float64)
-    names = np.array(columns)
+    points, names = _even_out(sample, rng), np.array(columns)
     if len(set(columns)) == 1:
         low, high = points.min(0), points.max(0)
         return Block(sample.hashes, low + (high - low) * rng.random(points.shape), None)
     for name in dict.fromkeys(columns):
         own = names == name
-        points[:, own] = points[rng.permutation(rows)][:, own]
+        points[:, own] = points[rng.permutation(len(points))][:, own]
     return Block(sample.hashes, points, None)
+
+
+def crowd_of(sample: Block, columns: Sequence[str], rng: np.random.Generator) -> Block:
+    """Return an unweighted table that is one crowd, see ``draw_crowd``."""
+    return Block(sample.hashes, draw_crowd(_even_out(sample, rng), columns, rng), None)
+
+
+def _even_out(sample: Block, rng: np.random.Generator) -> Array:
+    """Return as many points, each standing for as many customers."""
+    rows, weights = len(sample.points), customers_of(sample)
+    places = (rng.random() + np.arange(rows)) / rows * weights.sum()
+    points: Array = sample.points[np.minimum(np.searchsorted(np.cumsum(weights), places), rows - 1)].astype(np.float64)
+    return points
 
 
 def nearest(centers: Array, points: Array) -> Labels:

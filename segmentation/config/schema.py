@@ -258,12 +258,15 @@ class Clustering(Section):
     min_stability: float = Field(0.6, ge=0, le=1, description="smallest Jaccard of a segment over refits (Hennig 2007)")
     min_null_gain: float = Field(0.05, ge=0, lt=1, description="share of WSSSE that must be less than on permuted columns")
     resamples: int = Field(20, ge=2, le=1000, description="refits on resampled customers, count")
-    null_tables: int = Field(5, ge=1, le=1000, description="tables with permuted columns, count")
-    rule: Literal["balanced", "silhouette", "elbow", "davies_bouldin", "calinski_harabasz", "stability"] = Field(
-        "balanced", description="how K is chosen among those that pass every gate"
+    null_tables: int = Field(5, ge=1, le=1000, description="tables without groups: two in five permuted, the rest one crowd")
+    rule: Literal["groups", "balanced", "silhouette", "elbow", "davies_bouldin", "calinski_harabasz", "stability"] = Field(
+        "groups", description="how K is chosen among those that pass every gate"
     )
     no_structure: Literal["warn", "fail", "single"] = Field(
-        "warn", description="when there is no more structure than chance: publish and say so, stop, or publish one segment"
+        "warn", description="when there is no structure: publish and say so, stop, or publish one segment"
+    )
+    no_structure_from: Literal["none", "continuum"] = Field(
+        "none", description="what no structure is: noise alone, or a continuum without groups as well"
     )
     partitions: int | None = Field(None, ge=1, le=100_000, description="canonical layout; by the number of customers by default")
 

@@ -11,12 +11,14 @@ from typing import Literal
 from segmentation.catalogue import label
 from segmentation.errors import pick
 
-Structure = Literal["strong", "moderate", "weak", "none"]
+Structure = Literal["strong", "moderate", "weak", "continuum", "none"]
 
 # One segment with so many of the customers is the rest, not a group.
 _GIANT_SHARE = 0.9
 # Jaccard of the least stable segment (Hennig): from here on "highly stable", and "a valid, stable cluster".
 _HIGHLY_STABLE, _STABLE = 0.85, 0.75
+# A valley is deep where its bottom holds less than half of the lower of its banks.
+_DEEP = 0.5
 _DIGITS = 9
 # Segments without any spread would make the gap infinite.
 _LEAST = 1e-12
@@ -40,7 +42,9 @@ class Candidate:
 
     ``stability`` is the mean adjusted Rand index of refits on resampled customers, ``weakest_stability`` the Jaccard of
     the segment that they find again least. ``null_gain`` is the share of WSSSE that is less than on permuted columns,
-    ``null_silhouette`` the silhouette there.
+    ``null_silhouette`` the silhouette there; ``crowd_gain``, ``crowd_silhouette`` and ``crowd_parts`` are the same on tables that
+    are one crowd. ``parts`` are the segments that valleys part, ``shallowest`` the least depth of the borders, ``splittable``
+    the segments with a valley inside.
     """
 
     k: int
@@ -57,6 +61,12 @@ class Candidate:
     weakest_stability: float | None
     null_gain: float | None
     null_silhouette: float | None
+    crowd_gain: float | None = None
+    crowd_silhouette: float | None = None
+    crowd_parts: int = 1
+    parts: int = 1
+    shallowest: float | None = None
+    splittable: int = 0
     dominant: Dominant | None = None
 
     @property
@@ -77,11 +87,14 @@ class Candidate:
         return math.sqrt(self.gap) * max(self.silhouette, 0.0) * self.weakest_stability
 
     @property
-    def beyond_chance(self) -> float | None:
-        """Silhouette corrected for chance, (found - chance) / (1 - chance): 1 is perfect, 0 is that of permuted columns."""
-        if self.silhouette is None or self.null_silhouette is None or self.null_silhouette >= 1:
-            return None
-        return (self.silhouette - self.null_silhouette) / (1 - self.null_silhouette)
+    def groups(self) -> int:
+        """The segments that valleys part; one where a single crowd, cut as often, seems to fall apart as much."""
+        return self.parts if self.parts > self.crowd_parts else 1
+
+    @property
+    def clarity(self) -> int:
+        """Segments that stand apart less those that are cut from another."""
+        return self.groups - (self.k - self.groups)
 
 
 @dataclass(frozen=True)
@@ -120,6 +133,7 @@ class Choice:
     pool : the K that the rule chose from: those that pass every gate, or, where none does, those that fail fewest
     knee : where WSSSE bends; None where it bends nowhere
     structure : how much structure there is at ``k``
+    by : what ``scores`` are; ``groups`` falls back on ``balanced`` where no valley parts any segments
     """
 
     k: int
@@ -131,6 +145,7 @@ class Choice:
     pool: tuple[int, ...]
     knee: int | None
     structure: Structure
+    by: str
 
     def passes(self, k: int) -> bool:
         """Return whether a K fails no gate."""
@@ -166,11 +181,10 @@ def choose_k(
         raise ValueError("no K has as many segments as asked")
     pool = _find_pool(usable, gates)
     knee = find_knee(candidates, total)
-    score = pick(RULES, rule, place="clustering.rule").score
+    by = _settle_rule(rule, pool, knee)
+    score = pick(RULES, by, place="clustering.rule").score
     scores = {one.k: score(one, knee) for one in candidates}
     ranked = _rank(pool, scores)
-    if rule == "elbow" and knee not in ranked:
-        ranked = _rank(pool, {one.k: one.score for one in candidates})
     chosen = next(one for one in candidates if one.k == (asked_k or ranked[0]))
     return Choice(
         k=chosen.k,
@@ -182,7 +196,15 @@ def choose_k(
         pool=tuple(one.k for one in pool),
         knee=knee,
         structure=judge_structure(chosen, thresholds),
+        by=by,
     )
+
+
+def _settle_rule(rule: str, pool: Sequence[Candidate], knee: int | None) -> str:
+    """Return the rule, or the balanced one where it has nothing to go by."""
+    has_groups = any(one.groups > 1 and one.clarity > 0 for one in pool)
+    has_knee = any(one.k == knee for one in pool)
+    return "balanced" if (rule == "groups" and not has_groups) or (rule == "elbow" and not has_knee) else rule
 
 
 def _find_pool(usable: Sequence[Candidate], gates: dict[int, tuple[Gate, ...]]) -> list[Candidate]:
@@ -244,8 +266,9 @@ def judge_candidate(one: Candidate, thresholds: Thresholds) -> tuple[Gate, ...]:
             "better_than_null",
             one.null_gain,
             thresholds.min_null_gain,
-            at_least(one.null_gain, thresholds.min_null_gain),
-            f"{_percent(one.null_gain)} less WSSSE than on permuted columns, at least {thresholds.min_null_gain:.1%} expected",
+            one.groups > 1 or at_least(one.null_gain, thresholds.min_null_gain),
+            f"{_percent(one.null_gain)} less WSSSE than on permuted columns, at least {thresholds.min_null_gain:.1%} expected "
+            "where no valley parts the segments",
         ),
     )
 
@@ -293,18 +316,19 @@ def _explain_trap(one: Candidate) -> str:
 
 
 def judge_structure(one: Candidate, thresholds: Thresholds) -> Structure:
-    """Say how much structure there is: none is no more than chance; strong and moderate must also be stable.
+    """Say how much structure there is.
 
-    The bands of the chance-corrected silhouette are those at which Kaufman and Rousseeuw (1990) cut the plain one.
+    Groups are what valleys part, see ``clustering.borders``; they must come back on resampled customers, at the Jaccard that
+    Hennig (2007) calls highly stable or stable. Without any, what is left is a continuum, or noise where not even shuffled
+    columns do worse.
     """
-    if one.null_gain is not None and one.null_gain < thresholds.min_null_gain:
-        return "none"
-    beyond, stable = one.beyond_chance, one.weakest_stability
-    if beyond is None or stable is None:
+    if one.groups < 2:
+        is_noise = one.null_gain is not None and one.null_gain < thresholds.min_null_gain
+        return "none" if is_noise else "continuum"
+    stable = one.weakest_stability
+    if one.groups < one.k or stable is None or stable < _STABLE:
         return "weak"
-    if beyond >= 0.5 and stable >= _HIGHLY_STABLE:
-        return "strong"
-    return "moderate" if beyond >= 0.25 and stable >= _STABLE else "weak"
+    return "strong" if stable >= _HIGHLY_STABLE and (one.shallowest or 0.0) >= _DEEP else "moderate"
 
 
 @dataclass(frozen=True)
@@ -316,6 +340,7 @@ class RuleForK:
 
 
 RULES: Mapping[str, RuleForK] = {
+    "groups": RuleForK("segments that stand apart less those that are cut from another", lambda one, _: float(one.clarity)),
     "balanced": RuleForK(
         "root of the gap to permuted columns x silhouette x Jaccard of the least stable segment", lambda one, _: one.score
     ),
@@ -330,9 +355,15 @@ RULES: Mapping[str, RuleForK] = {
 
 
 def _rank(pool: Sequence[Candidate], scores: dict[int, float | None]) -> list[int]:
-    """Return the K of ``pool``, best score first; the smaller K breaks a tie."""
-    found = {one.k: -math.inf if (score := scores[one.k]) is None else round(score, _DIGITS) for one in pool}
-    return sorted(found, key=lambda k: (-found[k], k))
+    """Return the K of ``pool``, best score first. Segments with a valley inside, silhouette and size break ties."""
+    by_k = {one.k: one for one in pool}
+
+    def place(k: int) -> tuple[float, int, float, int]:
+        score, one = scores[k], by_k[k]
+        best = -math.inf if score is None else round(score, _DIGITS)
+        return -best, one.splittable, -round(one.silhouette or 0.0, _DIGITS), k
+
+    return sorted(by_k, key=place)
 
 
 def _number(value: float | None, digits: int) -> str:

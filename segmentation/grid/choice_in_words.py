@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from segmentation.grid.choice import RULES, Candidate, Choice, Structure
 
 _STRUCTURES: dict[Structure, str] = {
-    "strong": "segments stand well apart and come back on resampled customers",
-    "moderate": "segments are clearly more than chance, with customers between them",
-    "weak": "customers spread without clear gaps; segments cut a continuum, so treat their borders as convenient, not natural",
+    "strong": "every segment is a group of its own, parted from the others by deep valleys, and comes back on resamples",
+    "moderate": "every segment is a group of its own, but some valleys are shallow, or some segments come back less surely",
+    "weak": "some segments are groups of their own, others are cut from a crowd; the borders say which",
+    "continuum": "one crowd without gaps, cut where it is convenient: of use for targeting, but no kinds of customers",
     "none": "no more structure than the same columns give when shuffled; do not read these segments as kinds of customers",
 }
 
@@ -21,7 +22,7 @@ def explain_choice(candidates: Sequence[Candidate], choice: Choice, *, rule: str
         _explain_override(choice),
         _explain_pool(candidates, choice),
         _explain_rule(by_k, choice, rule),
-        _explain_second(by_k, choice, rule),
+        _explain_second(by_k, choice, choice.by),
         _list_ruled_out(candidates, choice),
         *(f"K = {k}: {trap}." for k, trap in choice.traps.items()),
         _list_other_measures(candidates, choice),
@@ -41,9 +42,11 @@ def explain_others(candidates: Sequence[Candidate], choice: Choice, *, rule: str
         elif not choice.passes(one.k):
             verdicts[one.k] = f"ruled out: {_failures(choice, one.k)}"
         elif score is None:
-            verdicts[one.k] = f"passed over: {RULES[rule].words} is undefined"
+            verdicts[one.k] = f"passed over: {RULES[choice.by].words} is undefined"
+        elif choice.by == "groups":
+            verdicts[one.k] = f"passed over: {_tell_groups(one)}"
         else:
-            verdicts[one.k] = f"passed over: {RULES[rule].words} {score:.3f} against {best:.3f}"
+            verdicts[one.k] = f"passed over: {RULES[choice.by].words} {score:.3f} against {best:.3f}"
     return verdicts
 
 
@@ -68,18 +71,29 @@ def _explain_rule(by_k: dict[int, Candidate], choice: Choice, rule: str) -> str:
             return f"WSSSE has its knee at K = {k}."
         place = "has no knee" if choice.knee is None else f"has its knee at K = {choice.knee}, which is ruled out"
         return f"WSSSE {place}; the balanced rule took K = {k}."
+    lead = "At no K do valleys part the segments, so the balanced rule decides. " if rule != choice.by else ""
+    return lead + _tell_best(by_k[k], score, choice.by)
+
+
+def _tell_best(best: Candidate, score: float | None, by: str) -> str:
+    k, rule = best.k, by
     if score is None:
         return f"{_capital(RULES[rule].words)} is undefined, so the smallest K was taken."
+    if rule == "groups":
+        return f"Of those K = {k} has most {RULES[rule].words}: {_tell_groups(best)}."
     if rule != "balanced":
         return f"Of those K = {k} is best by {RULES[rule].words} ({score:.3f})."
-    return f"Of those K = {k} has the best score ({RULES[rule].words}), {_score_of(by_k[k])}."
+    return f"Of those K = {k} has the best score ({RULES[rule].words}), {_score_of(best)}."
 
 
 def _explain_second(by_k: dict[int, Candidate], choice: Choice, rule: str) -> str:
     if choice.second_k is None:
         return ""
     score = choice.scores[choice.second_k]
-    told = _score_of(by_k[choice.second_k]) if rule == "balanced" or score is None else f"{score:.3f}"
+    second = by_k[choice.second_k]
+    told = f"{score:.3f}" if score is not None else "undefined"
+    if rule in ("groups", "balanced"):
+        told = _tell_groups(second) if rule == "groups" else _score_of(second)
     return f"Second came K = {choice.second_k}, {told}."
 
 
@@ -100,15 +114,29 @@ def _list_other_measures(candidates: Sequence[Candidate], choice: Choice) -> str
 
 
 def _explain_structure(one: Candidate, choice: Choice) -> str:
-    numbers = []
-    if one.silhouette is not None and one.null_silhouette is not None:
-        numbers.append(f"silhouette {one.silhouette:.3f}, {one.null_silhouette:.3f} on permuted columns")
+    numbers = [_tell_groups(one)]
+    if one.silhouette is not None and one.crowd_silhouette is not None:
+        numbers.append(f"silhouette {one.silhouette:.3f}, {one.crowd_silhouette:.3f} of one crowd with the same columns")
     if one.null_gain is not None:
-        numbers.append(f"{one.null_gain:.0%} less WSSSE than there")
+        numbers.append(f"{one.null_gain:.0%} less WSSSE than with permuted columns")
     if one.weakest_stability is not None:
         numbers.append(f"least stable segment {one.weakest_stability:.2f}")
     told = f" ({'; '.join(numbers)})" if numbers else ""
-    return f"Structure: {choice.structure}{told}: {_STRUCTURES[choice.structure]}."
+    split = ""
+    if one.splittable:
+        have = "has" if one.splittable == 1 else "have"
+        split = f" {_capital(_count(one.splittable))} of the segments {have} a valley inside: K is too small there."
+    return f"Structure: {choice.structure}{told}: {_STRUCTURES[choice.structure]}.{split}"
+
+
+def _tell_groups(one: Candidate) -> str:
+    if one.groups == one.k:
+        return f"valleys part all {one.k} segments"
+    return "no valley parts the segments" if one.groups == 1 else f"valleys part {one.groups} of {one.k} segments"
+
+
+def _count(number: int) -> str:
+    return {1: "one", 2: "two", 3: "three"}.get(number, str(number))
 
 
 def _score_of(one: Candidate) -> str:

@@ -1,11 +1,14 @@
 """What was found of every K as candidates for the choice, and the choice as rows of ``grid``, ``decision``, ``stability``."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from segmentation.clustering.fused import Solution
 from segmentation.clustering.measures import Evaluation
-from segmentation.clustering.refits import Support
+from segmentation.clustering.refits import Chance, Support
 from segmentation.config.schema import Clustering
 from segmentation.errors import ModelError
 from segmentation.grid.choice import Candidate, Choice, Dominant, Thresholds, choose_k
@@ -54,8 +57,6 @@ def weigh(
 def _candidate(
     k: int, iterations: int, converged: bool | None, found: Evaluation, support: Support, dominant: Dominant
 ) -> Candidate:
-    null_unexplained = 1 - support.null_explained
-    gain = 1 - (1 - found.explained_share) / null_unexplained if null_unexplained > 0 else 0.0
     return Candidate(
         k=k,
         wssse=found.wssse,
@@ -69,10 +70,22 @@ def _candidate(
         converged=converged,
         stability=support.adjusted_rand,
         weakest_stability=support.weakest,
-        null_gain=gain,
-        null_silhouette=support.null_silhouette,
+        null_gain=_gain(found, support.permuted),
+        null_silhouette=support.permuted.silhouette,
+        crowd_gain=_gain(found, support.crowds),
+        crowd_silhouette=support.crowds.silhouette,
+        crowd_parts=support.crowds.parts,
+        parts=support.parting.parts,
+        shallowest=support.parting.shallowest,
+        splittable=sum(support.parting.splittable),
         dominant=dominant,
     )
+
+
+def _gain(found: Evaluation, chance: Chance) -> float:
+    """Return the share of WSSSE that is less than on the best of the tables without groups."""
+    left = 1 - chance.explained
+    return 1 - (1 - found.explained_share) / left if left > 0 else 0.0
 
 
 def _dominant(found: Evaluation, solved: Solved, columns: Sequence[str]) -> Dominant:
@@ -121,6 +134,10 @@ def grid_rows(
             "weakest_stability": one.weakest_stability,
             "null_gain": one.null_gain,
             "null_silhouette": one.null_silhouette,
+            "crowd_gain": one.crowd_gain,
+            "crowd_silhouette": one.crowd_silhouette,
+            "groups": one.groups,
+            "splittable_segments": one.splittable,
             "is_knee": fit.k == choice.knee,
             "score": choice.scores[fit.k],
             "trap": choice.traps.get(fit.k),
@@ -180,11 +197,11 @@ def structure_row(choice: Choice, candidates: Sequence[Candidate]) -> dict[str, 
     return {
         "k": choice.k,
         "gate": "structure",
-        "value": chosen.beyond_chance,
+        "value": float(chosen.groups),
         "threshold": None,
-        "is_passed": choice.structure != "none",
+        "is_passed": choice.structure not in ("continuum", "none"),
         "verdict": choice.structure,
-        "reason": "silhouette corrected for chance, (found - permuted) / (1 - permuted); with stability and the null's gate",
+        "reason": "segments that valleys part, more than in tables that are one crowd; with their depth and stability",
     }
 
 
@@ -194,7 +211,7 @@ def stability_rows(solved: Solved, orders: dict[int, list[int]]) -> list[dict[st
     for fit, found in solved.solutions:
         support = solved.supports[fit.k]
         for segment, center in enumerate(orders[fit.k]):
-            jaccard = support.jaccards[center]
+            jaccard, inner = support.jaccards[center], support.parting.inner[center]
             rows.append(
                 {
                     "k": fit.k,
@@ -203,6 +220,55 @@ def stability_rows(solved: Solved, orders: dict[int, list[int]]) -> list[dict[st
                     "jaccard": jaccard,
                     "lowest_jaccard": support.lowest_jaccards[center],
                     "verdict": next(word for least, word in _BANDS.items() if jaccard >= least),
+                    "inner_depth": None if inner is None else inner.depth,
+                    "is_splittable": inner is not None and inner.is_valley,
                 }
             )
     return rows
+
+
+def border_rows(solved: Solved, orders: dict[int, list[int]]) -> list[dict[str, Any]]:
+    """Return the rows of ``tables.BORDERS``; ``orders`` has the centres of each K in canonical order."""
+    rows = []
+    for fit, found in solved.solutions:
+        place = {center: segment for segment, center in enumerate(orders[fit.k])}
+        for border in solved.supports[fit.k].parting.borders:
+            low, high = sorted((place[border.first], place[border.second]))
+            both = found.sizes[border.first] + found.sizes[border.second]
+            rows.append(
+                {
+                    "k": fit.k,
+                    "segment_id": low,
+                    "other_segment_id": high,
+                    "depth": border.depth,
+                    "surprise": border.surprise,
+                    "near_customers": round(border.near_share * both),
+                    "near_share": border.near_share,
+                    "verdict": "apart" if border.is_valley else "cut",
+                }
+            )
+    return sorted(rows, key=lambda row: (row["k"], row["segment_id"], row["other_segment_id"]))
+
+
+def compare_rows(solved: Solved, orders: dict[int, list[int]]) -> list[dict[str, Any]]:
+    """Return the rows of ``tables.COMPARE``: where the customers of each segment are at the next K."""
+    k_values = [fit.k for fit, _ in solved.solutions]
+    rows = []
+    for k, after in pairwise(k_values):
+        onward = solved.supports[k].onward
+        if onward is None:
+            continue
+        table = np.array(onward)[np.ix_(orders[k], orders[after])]
+        shares = table / np.maximum(table.sum(1, keepdims=True), 1e-300)
+        rows += [
+            {
+                "k": k,
+                "segment_id": segment,
+                "next_k": after,
+                "next_segment_id": next_segment,
+                "customer_share": float(table[segment, next_segment] / table.sum()),
+                "segment_share": float(shares[segment, next_segment]),
+            }
+            for segment, next_segment in zip(*np.nonzero(table), strict=True)
+        ]
+    return [row | {name: int(row[name]) for name in ("segment_id", "next_segment_id")} for row in rows]

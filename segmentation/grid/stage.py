@@ -4,11 +4,20 @@ from segmentation.clustering.preparation import fit_preparation, plan_preparatio
 from segmentation.errors import ModelError
 from segmentation.grid.centers import build_whole_model, centroid_rows, order_centers
 from segmentation.grid.choice_in_words import explain_choice, explain_others
-from segmentation.grid.evidence import decision_rows, grid_rows, replace_by_single, stability_rows, structure_row, weigh
+from segmentation.grid.evidence import (
+    border_rows,
+    compare_rows,
+    decision_rows,
+    grid_rows,
+    replace_by_single,
+    stability_rows,
+    structure_row,
+    weigh,
+)
 from segmentation.grid.solve import choose_k_values, choose_solver, name_columns, solve, solve_single
 from segmentation.readings import choose_ingredients, read_laid_out
 from segmentation.run import Run, check_featured
-from segmentation.tables import CENTROIDS, DECISION, GRID, STABILITY
+from segmentation.tables import BORDERS, CENTROIDS, COMPARE, DECISION, GRID, STABILITY
 from segmentation.warehouse.models import save_model
 
 
@@ -36,7 +45,8 @@ def fit_grid(run: Run) -> str:
     orders = {one[0].k: order_centers(one, preparation, revenue=config.revenue_feature) for one in solved.solutions}
     decision = explain_choice(candidates, choice, rule=clustering.rule)
     verdicts = explain_others(candidates, choice, rule=clustering.rule)
-    policy = clustering.no_structure if choice.structure == "none" and config.k is None else "warn"
+    unwanted = ("none",) if clustering.no_structure_from == "none" else ("none", "continuum")
+    policy = clustering.no_structure if choice.structure in unwanted and config.k is None else "warn"
     chosen = next(one for one in solved.solutions if one[0].k == choice.k)
     rows = grid_rows(solved, candidates, choice, verdicts, decision=decision, algorithm=clustering.algorithm)
     if policy == "single":
@@ -47,9 +57,12 @@ def fit_grid(run: Run) -> str:
         (rows, GRID),
         ([*decision_rows(choice), structure_row(choice, candidates)], DECISION),
         (stability_rows(solved, orders), STABILITY),
+        (border_rows(solved, orders), BORDERS),
+        (compare_rows(solved, orders), COMPARE),
     )
     if policy == "fail":
-        raise ModelError("clustering.no_structure", expected="more structure than chance", found=decision)
+        expected = "groups" if clustering.no_structure_from == "continuum" else "more structure than chance"
+        raise ModelError("clustering.no_structure", expected=expected, found=decision)
     order = order_centers(chosen, preparation, revenue=config.revenue_feature)
     model = build_whole_model(preparation, prepared, solved, chosen, order=order, clustering=clustering)
     k, seed, centers = chosen[0].k, chosen[0].seed, chosen[0].centers[order]

@@ -12,7 +12,9 @@ from segmentation.run import Run, check_featured
 from segmentation.tables import (
     ACTIONS,
     ASSIGNMENTS,
+    BORDERS,
     CENTROIDS,
+    COMPARE,
     CUSTOMERS,
     DECISION,
     EXEMPLARS,
@@ -37,7 +39,21 @@ from segmentation.warehouse.questions import count_members
 from segmentation.warehouse.spark_store import delta_version_of
 
 _SMALL = (
-    *(GRID, DECISION, STABILITY, CENTROIDS, PROFILES, FIGURES, SEGMENTS, TRAITS, EXEMPLARS, SEGMENT_RULES, ACTIONS),
+    *(
+        GRID,
+        DECISION,
+        STABILITY,
+        BORDERS,
+        COMPARE,
+        CENTROIDS,
+        PROFILES,
+        FIGURES,
+        SEGMENTS,
+        TRAITS,
+        EXEMPLARS,
+        SEGMENT_RULES,
+        ACTIONS,
+    ),
     *(HISTOGRAMS, SEGMENT_MAP, MAP_AXES, ROW_COUNTS),
 )
 

@@ -22,7 +22,7 @@ from segmentation.tables.core import (
     decimal_digits,
 )
 from segmentation.tables.features import FEATURES, MISSING_LEVEL
-from segmentation.tables.grid import CENTROIDS, DECISION, GRID, STABILITY
+from segmentation.tables.grid import BORDERS, CENTROIDS, COMPARE, DECISION, GRID, STABILITY
 from segmentation.tables.ingest import CUSTOMERS, KEPT, QUARANTINE, ROW_COUNTS, TRANSACTIONS
 from segmentation.tables.runs import CURRENT, PUBLISHED, RUNNING, RUNS
 from segmentation.tables.segments import (
@@ -41,7 +41,9 @@ __all__ = [
     "ACTIONS",
     "ASSIGNMENTS",
     "BOOLEAN",
+    "BORDERS",
     "CENTROIDS",
+    "COMPARE",
     "CURRENT",
     "CUSTOMERS",
     "DATE",

@@ -33,6 +33,10 @@ GRID = Table(
         Column("weakest_stability", DOUBLE, "mean Jaccard over the refits of the segment with the smallest, 0 to 1"),
         Column("null_gain", DOUBLE, "share of WSSSE that is less than on the best of the tables with permuted columns"),
         Column("null_silhouette", DOUBLE, "mean silhouette of this K on tables with permuted columns; null when undefined"),
+        Column("crowd_gain", DOUBLE, "share of WSSSE that is less than on the best of the tables that are one crowd"),
+        Column("crowd_silhouette", DOUBLE, "mean silhouette of this K on tables that are one crowd; null when undefined"),
+        Column("groups", INT, "segments that valleys in the density part; 1 where one crowd, cut as often, looks the same"),
+        Column("splittable_segments", INT, "segments with a valley inside, count"),
         Column("is_knee", BOOLEAN, "whether the knee of WSSSE lies here"),
         Column("score", DOUBLE, "what the rule went by, larger is better; null when undefined"),
         Column("trap", STRING, "why a high silhouette was struck out; null where it was not"),
@@ -77,6 +81,40 @@ STABILITY = Table(
         Column("jaccard", DOUBLE, "mean Jaccard similarity to the matched segment of a refit, 0 to 1", required=True),
         Column("lowest_jaccard", DOUBLE, "lowest Jaccard similarity of all refits, 0 to 1", required=True),
         Column("verdict", STRING, "highly stable (0.85), stable (0.75), doubtful (0.6) or unstable, by jaccard", required=True),
+        Column("inner_depth", DOUBLE, "depth of the valley between its two halves, 0 to 1; null for a handful"),
+        Column("is_splittable", BOOLEAN, "whether a valley runs through the segment"),
+    ),
+)
+
+BORDERS = Table(
+    "borders",
+    "What lies between two neighbouring segments of each K: a valley, or a cut through a crowd.",
+    ("run_id", "k", "segment_id", "other_segment_id"),
+    (
+        RUN_ID,
+        K,
+        SEGMENT_ID,
+        Column("other_segment_id", INT, "the neighbour, the larger number", required=True),
+        Column("depth", DOUBLE, "share by which the density between them lies below the lower side, 0 to 1", required=True),
+        Column("surprise", DOUBLE, "the same difference in standard errors", required=True),
+        Column("near_customers", LONG, "customers within a tenth of the way from the border, estimated", required=True),
+        Column("near_share", DOUBLE, "the same / customers of both, 0 to 1", required=True),
+        Column("verdict", STRING, "apart (a valley) or cut", required=True),
+    ),
+)
+
+COMPARE = Table(
+    "compare",
+    "Where the customers of each segment are when K is one step larger.",
+    ("run_id", "k", "segment_id", "next_k", "next_segment_id"),
+    (
+        RUN_ID,
+        K,
+        SEGMENT_ID,
+        Column("next_k", INT, "the next K tried", required=True),
+        Column("next_segment_id", INT, "segment at the next K", required=True),
+        Column("customer_share", DOUBLE, "customers in both / all customers, 0 to 1, estimated", required=True),
+        Column("segment_share", DOUBLE, "customers in both / customers of the segment, 0 to 1, estimated", required=True),
     ),
 )
 

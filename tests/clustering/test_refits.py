@@ -81,10 +81,10 @@ def test_permuted_columns_explain_as_much_of_noise_and_less_of_groups() -> None:
     of_groups = support(data, {3: means_of(data, (0, 100), (100, 200), (200, 300))})[3]
 
     explained = 1 - ((noise - halves[(noise[:, 0] >= 0.5).astype(int)]) ** 2).sum() / ((noise - noise.mean(0)) ** 2).sum()
-    assert of_noise.null_explained == pytest.approx(explained, abs=0.02)  # permuted, two centres find the best cut
-    assert of_groups.null_explained < 0.85
-    assert of_groups.null_silhouette is not None
-    assert of_groups.null_silhouette < 0.7
+    assert of_noise.permuted.explained == pytest.approx(explained, abs=0.02)  # permuted, two centres find the best cut
+    assert of_groups.permuted.explained < 0.85
+    assert of_groups.permuted.silhouette is not None
+    assert of_groups.permuted.silhouette < 0.7
 
 
 def test_a_column_keeps_its_values_and_coordinates_of_one_column_stay_together() -> None:

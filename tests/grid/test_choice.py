@@ -135,20 +135,62 @@ def test_where_no_k_passes_a_giant_is_the_last_resort() -> None:
 
 
 @pytest.mark.parametrize(
-    ("silhouette", "stability", "gain", "structure"),
+    ("parts", "crowd_parts", "depth", "stability", "gain", "structure"),
     [
-        (0.66, 0.86, 0.5, "strong"),  # (0.66 - 0.3) / 0.7 = 0.51
-        (0.66, 0.84, 0.5, "moderate"),
-        (0.48, 0.76, 0.5, "moderate"),  # 0.26
-        (0.48, 0.74, 0.5, "weak"),
-        (0.47, 0.99, 0.5, "weak"),  # 0.24
-        (0.90, 0.99, 0.04, "none"),
+        (4, 1, 0.5, 0.85, 0.5, "strong"),
+        (4, 1, 0.5, 0.85, 0.0, "strong"),  # groups in the columns themselves outlive the shuffle
+        (4, 1, 0.49, 0.99, 0.5, "moderate"),
+        (4, 1, 0.9, 0.75, 0.5, "moderate"),
+        (4, 1, 0.9, 0.74, 0.5, "weak"),
+        (3, 1, 0.0, 0.99, 0.5, "weak"),
+        (3, 3, 0.0, 0.99, 0.5, "continuum"),  # one crowd falls apart as much
+        (1, 1, 0.0, 0.99, 0.05, "continuum"),
+        (1, 1, 0.0, 0.99, 0.04, "none"),
     ],
 )
-def test_structure_needs_more_than_chance_and_stability(silhouette: float, stability: float, gain: float, structure: str) -> None:
-    one = candidate(4, silhouette, weakest_stability=stability, null_gain=gain)
+def test_structure_is_what_valleys_part_and_refits_find_again(
+    parts: int, crowd_parts: int, depth: float, stability: float, gain: float, structure: str
+) -> None:
+    one = candidate(4, parts=parts, crowd_parts=crowd_parts, shallowest=depth, weakest_stability=stability, null_gain=gain)
 
     assert choose([one]).structure == structure
+
+
+def test_the_rule_of_groups_takes_most_segments_apart_and_fewest_cuts() -> None:
+    grid = [
+        candidate(2, 0.9, parts=2, splittable=1),
+        candidate(3, 0.6, parts=3),
+        candidate(4, 0.7, parts=3),  # a cut too many
+        candidate(5, 0.5, parts=4),  # as many apart less cuts as K = 3, but a lower silhouette
+    ]
+
+    choice = choose(grid, rule="groups")
+    told = explain_choice(grid, choice, rule="groups")
+
+    assert (choice.k, choice.second_k, choice.by) == (3, 5, "groups")
+    assert "K = 3 has most segments that stand apart less those that are cut from another: valleys part all 3" in told
+    assert "Second came K = 5, valleys part 4 of 5 segments" in told
+
+
+def test_of_equal_ks_that_without_a_valley_inside_is_taken() -> None:
+    grid = [candidate(2, 0.9, parts=2, splittable=1), candidate(4, 0.5, parts=3)]
+
+    assert choose(grid, rule="groups").k == 4
+
+
+def test_without_groups_the_balanced_rule_decides_and_says_so() -> None:
+    choice = choose(rule="groups")
+
+    assert (choice.k, choice.by) == (choose().k, "balanced")
+    assert "At no K do valleys part the segments" in explain_choice(GRID, choice, rule="groups")
+
+
+def test_a_valley_inside_is_told() -> None:
+    grid = [candidate(2, parts=2, splittable=1)]
+
+    assert "One of the segments has a valley inside: K is too small there." in explain_choice(
+        grid, choose(grid, rule="groups"), rule="groups"
+    )
 
 
 def test_the_paragraph_says_what_why_what_second_and_what_ruled_out_the_others() -> None:
@@ -161,7 +203,7 @@ def test_the_paragraph_says_what_why_what_second_and_what_ruled_out_the_others()
     assert "K = 2 (smallest segment holds 1.00% of the customers, at least 5.00% expected; largest segment holds 99.0%" in told
     assert "K = 5 (least stable segment has Jaccard 0.50 over refits, at least 0.60 expected)" in told
     assert "silhouette alone prefers 3, Calinski-Harabasz 3, Davies-Bouldin 4, the knee of WSSSE is at 3" in told
-    assert "Structure: moderate (silhouette 0.550, 0.300 on permuted columns" in told
+    assert "Structure: continuum (no valley parts the segments; 50% less WSSSE than with permuted columns" in told
     assert verdicts[4] == "chosen"
     assert verdicts[3].startswith("passed over: root of the gap")
     assert verdicts[6] == "ruled out: 5 of 6 segments hold customers"
