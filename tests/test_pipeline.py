@@ -19,10 +19,9 @@ from pyspark.sql import functions as F
 from segmentation.errors import PublishError, QualityError
 from segmentation.pipeline import STAGES
 from segmentation.run import Run
-from segmentation.tables import CURRENT, DECISION, FEATURES, GRID, ROW_COUNTS, RUNS, SEGMENTS
+from segmentation.tables import CURRENT, CUSTOMERS, DECISION, EVERY, FEATURES, GRID, ROW_COUNTS, RUNS, SEGMENTS, TRANSACTIONS
 
-TABLES = ["features", "grid", "centroids", "assignments", "profiles", "segments", "runs", "row_counts", "quarantine"]
-TABLES += ["decision", "stability", "traits", "exemplars", "segment_rules", "actions", "histograms", "segment_map", "map_axes"]
+TABLES = [table.name for table in EVERY if table not in (TRANSACTIONS, CUSTOMERS)]
 CLOCK = ["started_at", "published_at", "published_seq", "table_versions"]  # what a run says of when it ran
 RFM = ("recency_days", "frequency_orders", "monetary_total")
 

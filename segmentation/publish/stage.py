@@ -10,52 +10,22 @@ from segmentation.publish.pointer import publish_run
 from segmentation.readings import read_described
 from segmentation.run import Run, check_featured
 from segmentation.tables import (
-    ACTIONS,
     ASSIGNMENTS,
-    BORDERS,
-    CENTROIDS,
-    COMPARE,
     CUSTOMERS,
     DECISION,
-    EXEMPLARS,
+    EVERY,
     FEATURES,
-    FIGURES,
     GRID,
-    HISTOGRAMS,
-    MAP_AXES,
-    PROFILES,
     QUARANTINE,
     ROW_COUNTS,
-    SEGMENT_MAP,
-    SEGMENT_RULES,
+    RUNS,
     SEGMENTS,
-    STABILITY,
-    TRAITS,
     TRANSACTIONS,
     Rows,
     Table,
 )
 from segmentation.warehouse.questions import count_members
 from segmentation.warehouse.spark_store import delta_version_of
-
-_SMALL = (
-    *(
-        GRID,
-        DECISION,
-        STABILITY,
-        BORDERS,
-        COMPARE,
-        CENTROIDS,
-        PROFILES,
-        FIGURES,
-        SEGMENTS,
-        TRAITS,
-        EXEMPLARS,
-        SEGMENT_RULES,
-        ACTIONS,
-    ),
-    *(HISTOGRAMS, SEGMENT_MAP, MAP_AXES, ROW_COUNTS),
-)
 
 
 def publish(run: Run) -> str:
@@ -67,16 +37,17 @@ def publish(run: Run) -> str:
     segments = lay_over(described, names=looks.names, colors=looks.colors)
     if segments != described:
         run.write_rows((segments, SEGMENTS))
-    publish_run(run, facts=facts, tables=[*_large_tables(run), *_SMALL], published_at=datetime.now(UTC))
+    publish_run(run, facts=facts, tables=_tables(run), published_at=datetime.now(UTC))
     unknown = sorted({*looks.names, *looks.colors} - {row["segment_id"] for row in segments})
     ignored = f"; segments {', '.join(map(str, unknown))} of the configuration are not there" if unknown else ""
     return f"{len(segments)} segments of {known['customers']:,} customers published{ignored}"
 
 
-def _large_tables(run: Run) -> list[Table]:
+def _tables(run: Run) -> list[Table]:
+    """Return the tables that a run of this configuration fills, but ``runs`` itself."""
     sources = run.config.sources
-    optional = [(TRANSACTIONS, sources.transactions), (CUSTOMERS, sources.customers)]
-    return [*(table for table, source in optional if source is not None), FEATURES, ASSIGNMENTS, QUARANTINE]
+    absent = [table for table, source in ((TRANSACTIONS, sources.transactions), (CUSTOMERS, sources.customers)) if source is None]
+    return [table for table in EVERY if table is not RUNS and table not in absent]
 
 
 def _audit(run: Run, known: dict[str, Any], segments: Rows) -> dict[str, Any]:
@@ -88,7 +59,8 @@ def _audit(run: Run, known: dict[str, Any], segments: Rows) -> dict[str, Any]:
         If tables of the run contradict each other.
     """
     customers, lake = known["customers"], run.lake
-    stored = {table.name: lake.store.count(table, run.run_id) for table in _large_tables(run)}
+    counted = (TRANSACTIONS, CUSTOMERS, FEATURES, ASSIGNMENTS, QUARANTINE)
+    stored = {table.name: lake.store.count(table, run.run_id) for table in _tables(run) if table in counted}
     ids, placed = count_members(lake.reader(customers), run.run_id)
     sizes = {row["segment_id"]: row["customers"] for row in segments}
     check_members(customers, rows=stored, ids=ids, placed=placed, sizes=sizes)

@@ -37,6 +37,8 @@ from segmentation.tables.segments import (
     TRAITS,
 )
 
+EVERY: tuple[Table, ...] = tuple(value for value in tuple(globals().values()) if isinstance(value, Table))
+
 __all__ = [
     "ACTIONS",
     "ASSIGNMENTS",
@@ -49,6 +51,7 @@ __all__ = [
     "DATE",
     "DECISION",
     "DOUBLE",
+    "EVERY",
     "EXEMPLARS",
     "FEATURES",
     "FIGURES",

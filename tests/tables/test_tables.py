@@ -6,11 +6,10 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
-from segmentation import tables
 from segmentation.frames import conform, spark_schema, spark_type
-from segmentation.tables import SEGMENTS, Table
+from segmentation.tables import CURRENT, EVERY, SEGMENTS, Table
 
-ALL = [value for value in vars(tables).values() if isinstance(value, Table)] + list(tables.CURRENT.values())
+ALL = [*EVERY, *CURRENT.values()]
 
 
 @pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)

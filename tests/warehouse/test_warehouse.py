@@ -10,17 +10,15 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from segmentation import tables
 from segmentation.errors import PublishError
 from segmentation.frames import spark_schema
-from segmentation.tables import ASSIGNMENTS, CURRENT, DOUBLE, FEATURES, GRID, RUNS, SEGMENTS, STRING, Column, Table
+from segmentation.tables import ASSIGNMENTS, CURRENT, DOUBLE, EVERY, FEATURES, GRID, RUNS, SEGMENTS, STRING, Column, Table
 from segmentation.warehouse.arrow_store import ArrowStore
 from segmentation.warehouse.lake import Lake, is_plain
 from segmentation.warehouse.layout import arrow_schema
 from segmentation.warehouse.questions import count_members, count_moves, find_nearest
 from segmentation.warehouse.spark_store import SparkStore
 
-ALL = [value for value in vars(tables).values() if isinstance(value, Table)]
 SAMPLES: dict[str, list[Any]] = {
     "string": ["a'b\\c", "zw\u00f6lf"],
     "bigint": [2**40, -1],
@@ -80,7 +78,7 @@ def test_two_writers_make_one_table(stores: tuple[ArrowStore, SparkStore], table
         assert sorted(other.read(table), key=str) == sorted(rows, key=str)
 
 
-@pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", EVERY, ids=lambda table: table.name)
 def test_every_table_keeps_its_rows_types_and_comments(tmp_path: Path, table: Table) -> None:
     store = ArrowStore(str(tmp_path))
 
