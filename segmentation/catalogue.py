@@ -174,6 +174,7 @@ FEATURES = (
 BY_NAME: Mapping[str, Feature] = {one.name: one for one in FEATURES}
 NAMES: Mapping[Role, str] = {one.role: one.name for one in FEATURES if one.role is not None}
 SHARE_PREFIX = "category_share_"
+MISSING_LEVEL = "(missing)"  # the level of a category without a value
 # Attributes that have words of their own; the name of any other becomes low, high, short or long.
 _ATTRIBUTE_WORDS = {"age": Words("young", "old", "younger", "older")}
 _UNITS = ("_days", "_weeks", "_months", "_years", "_hours", "_minutes")
@@ -221,7 +222,7 @@ def label(feature: str, categories: Mapping[str, str]) -> str:
         text = _capital(subject.replace("_", " "))
     if not separator:
         return text
-    return f"{text}: {'not known' if level == '(missing)' else level}"
+    return f"{text}: {'not known' if level == MISSING_LEVEL else level}"
 
 
 def words_of(feature: str, categories: Mapping[str, str]) -> Words:

@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 
 from segmentation import __version__
 from segmentation.config.load import load_config
-from segmentation.config.schema import SOURCE_NAMES
+from segmentation.config.sources import SOURCE_NAMES
 from segmentation.errors import ConfigError, PublishError, SegmentationError
 from segmentation.report.stage import find_published, read_told, report_place, save_report
 from segmentation.report.terminal import tabulate, write_csv

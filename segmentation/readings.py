@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 
 from segmentation.clustering.fits import lay_out
 from segmentation.clustering.preparation import Ingredient
-from segmentation.config.schema import Config, CustomersSource, FeatureSpec
+from segmentation.config.schema import Config, FeatureSpec
+from segmentation.config.sources import CustomersSource
 from segmentation.errors import PublishError
 from segmentation.run import Run
 from segmentation.tables import CUSTOMERS, DOUBLE, FEATURES, STRING, Column, Rows, Table

@@ -6,7 +6,7 @@ from typing import Literal
 
 from segmentation import catalogue
 from segmentation.spelling import percent
-from segmentation.tables import MISSING_LEVEL, Rows
+from segmentation.tables import Rows
 
 NOTABLE_EFFECT = 0.25
 MOST_TRAITS = 12
@@ -139,7 +139,7 @@ def read_traits(profiles: Rows, *, flags: Collection[str], categories: Mapping[s
             everyone = found.get("population_mean", found.get("population_share"))
             effect = found["z"]
             # Who is missing a value says more of the data than of the customer.
-            is_missing = feature.endswith(f"={MISSING_LEVEL}")
+            is_missing = feature.endswith(f"={catalogue.MISSING_LEVEL}")
             if own is not None and everyone is not None and effect is not None and not is_missing:
                 traits[segment].append(Trait(feature, own, everyone, effect, feature in flags, categories))
     return traits

@@ -7,7 +7,8 @@ import pytest
 
 from segmentation.clustering.alternates import ALGORITHMS
 from segmentation.clustering.scalers import SCALERS
-from segmentation.config.schema import Clustering, Preparation, Section, SourceSpec
+from segmentation.config.schema import Clustering, Preparation
+from segmentation.config.sources import Section, SourceSpec
 from segmentation.errors import ConfigError, pick
 from segmentation.grid.choice import RULES
 from segmentation.ingest.formats import FORMATS

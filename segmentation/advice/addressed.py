@@ -9,8 +9,7 @@ from pyspark.sql import functions as F
 
 from segmentation.advice.actions import Addressed, Advice
 from segmentation.audiences import count_audiences, read_audiences
-from segmentation.catalogue import NAMES
-from segmentation.tables import MISSING_LEVEL
+from segmentation.catalogue import MISSING_LEVEL, NAMES
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ from pyspark.ml.linalg import Vectors
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from segmentation.catalogue import MISSING_LEVEL
 from segmentation.clustering.scalers import SCALERS, Scaler
 from segmentation.errors import ModelError, pick
-from segmentation.tables import MISSING_LEVEL
 
 MAX_LEVELS = 100
 _SCALED = "numbers__scaled"

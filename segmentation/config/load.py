@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from segmentation.config.schema import Config, Section
+from segmentation.config.schema import Config
+from segmentation.config.sources import Section
 from segmentation.errors import ConfigError
 
 

@@ -16,7 +16,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from segmentation.config.schema import Sources, SourceSpec
+from segmentation.config.sources import Sources, SourceSpec
 from segmentation.errors import SourceError, pick
 from segmentation.ingest.columns import SourceColumn, check_type, parse, tidy
 from segmentation.ingest.formats import CORRUPT, FORMATS, Format

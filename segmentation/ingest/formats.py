@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlparse
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from segmentation.config.schema import SourceSpec
+from segmentation.config.sources import SourceSpec
 
 CORRUPT = "_corrupt_record"
 

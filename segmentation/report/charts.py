@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from markupsafe import Markup
 
-from segmentation.catalogue import spell
+from segmentation.catalogue import MISSING_LEVEL, spell
 from segmentation.report.marks import attributes, derived
 from segmentation.report.svg import LETTER, WIDTH, Figure, element, join, write
 from segmentation.report.words import Row, Rows, color_of, shorten, text_of
@@ -49,7 +49,9 @@ def choose_heat(profiles: Rows) -> list[str]:
         if row["statistic"] == "z" and row["value"] is not None:
             strongest[row["feature"]] = max(abs(row["value"]), strongest.get(row["feature"], 0.0))
     numbers = [name for name in strongest if "=" not in name]
-    levels = [name for name, most in strongest.items() if "=" in name and most >= _LEAST_HEAT and not name.endswith("=(missing)")]
+    levels = [
+        name for name, most in strongest.items() if "=" in name and most >= _LEAST_HEAT and not name.endswith(f"={MISSING_LEVEL}")
+    ]
     levels.sort(key=lambda name: (-strongest[name], name))
     return [*numbers[:_MOST_HEAT_ROWS], *levels[: max(0, _MOST_HEAT_ROWS - len(numbers))]]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from segmentation.catalogue import label
+from segmentation.catalogue import MISSING_LEVEL, label
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError
 from segmentation.palette import PALETTE
@@ -38,7 +38,6 @@ from segmentation.tables import (
     FIGURES,
     HISTOGRAMS,
     MAP_AXES,
-    MISSING_LEVEL,
     PROFILES,
     SEGMENT_MAP,
     SEGMENT_RULES,

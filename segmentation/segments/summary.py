@@ -13,7 +13,7 @@ from segmentation.segments.naming import Portrait
 from segmentation.segments.naming_rules import find_archetype
 from segmentation.segments.profiles import SHARES, SegmentSize, Summarised, read_quantiles
 from segmentation.segments.tree_rules import Question
-from segmentation.tables import MISSING_LEVEL, Rows
+from segmentation.tables import Rows
 from segmentation.traits import Trait
 
 
@@ -64,7 +64,9 @@ class Summary:
             found = sorted({row["level"] for row in self.levels if row["feature"] == one.name})
             if one.kind == "category":
                 return Question(one.name, label, "category", levels=tuple(found))
-            return Question(one.name, label, "ordinal", levels=one.order, unknown=-1.0 if MISSING_LEVEL in found else 0.0)
+            return Question(
+                one.name, label, "ordinal", levels=one.order, unknown=-1.0 if catalogue.MISSING_LEVEL in found else 0.0
+            )
         seen = self.population[f"n{self.numbers.index(one.name)}"]
         if seen["lowest"] is None:
             return None

@@ -21,7 +21,7 @@ from segmentation.tables.core import (
     Table,
     decimal_digits,
 )
-from segmentation.tables.features import FEATURES, MISSING_LEVEL
+from segmentation.tables.features import FEATURES
 from segmentation.tables.grid import BORDERS, CENTROIDS, COMPARE, DECISION, GRID, STABILITY
 from segmentation.tables.ingest import CUSTOMERS, KEPT, QUARANTINE, ROW_COUNTS, TRANSACTIONS
 from segmentation.tables.runs import CURRENT, PUBLISHED, RUNNING, RUNS
@@ -61,7 +61,6 @@ __all__ = [
     "KEPT",
     "LONG",
     "MAP_AXES",
-    "MISSING_LEVEL",
     "MONEY",
     "MONEY_TOTAL",
     "PROFILES",

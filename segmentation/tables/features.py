@@ -3,8 +3,6 @@
 from segmentation import catalogue
 from segmentation.tables.core import CUSTOMER_ID, DATE, RUN_ID, Column, Table
 
-MISSING_LEVEL = "(missing)"  # the level of a category without a value
-
 FEATURES = Table(
     "features",
     "One row per customer in original units, seen from the day as_of.",

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from segmentation.config.schema import SourceSpec
+from segmentation.config.sources import SourceSpec
 from segmentation.errors import SourceError
 from segmentation.ingest.columns import SourceColumn
 from segmentation.ingest.files import read_source, readable
