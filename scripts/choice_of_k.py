@@ -1,13 +1,15 @@
-"""How often each K is chosen on tables whose truth is known: writes the table of docs/choice_of_k.md.
+"""How often each K is chosen on tables whose truth is known: writes the tables of docs/choice_of_k.md.
 
-Ten generator seeds a table, K = 2..10, the default rule and silhouette alone, about three minutes on two cores. With
---features it prints instead what ten solver seeds choose, by both solvers, on the features of a finished run.
+Ten generator seeds a table, K = 2..10 or beyond the groups there are, the default rule; about a quarter of an hour on two cores.
+With --sets it judges labelled sets from outside (FOLDER/*.csv.gz: an id, features, a label). With --features it prints instead
+what ten solver seeds choose, by both solvers, on the features of a finished run.
 """
 
 import argparse
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from known_tables import BENT, CROWDS, GROUPS, Maker
 from pyspark.sql import SparkSession
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
@@ -40,6 +44,7 @@ from segmentation.warehouse.session import open_session
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "choice_of_k.md"
 K_VALUES = tuple(range(2, 11))
 SEEDS = range(1, 11)
+_FAIR = 0.8
 
 
 @dataclass(frozen=True)
@@ -103,13 +108,15 @@ TABLES: dict[str, Callable[[SparkSession, int], Planted]] = {
 }
 
 
-def choose(planted: Planted, *, solver_seed: int = 1, clustering: Clustering | None = None) -> Chosen:
+def choose(
+    planted: Planted, *, k_values: Sequence[int] = K_VALUES, solver_seed: int = 1, clustering: Clustering | None = None
+) -> Chosen:
     """Run the fused grid with its evidence in this process, and choose."""
     clustering = clustering or Clustering.model_validate({})
     scaled = (planted.points - planted.points.mean(0)) / planted.points.std(0, ddof=1)
     order = np.random.default_rng(0).permutation(len(scaled))
     points = ArrayPoints(Block(np.arange(len(scaled), dtype=np.uint64), scaled[order], None))
-    settings = Settings(K_VALUES, (solver_seed,), clustering.max_iterations, clustering.min_gain)
+    settings = Settings(tuple(k_values), (solver_seed,), clustering.max_iterations, clustering.min_gain)
     refits = Refits(planted.columns, 1, clustering.resamples, clustering.null_tables, clustering.max_iterations)
     with threadpool_limits(1, "blas"):
         solved = Solved("fused", *solve_and_support(points, settings=settings, refits=refits))
@@ -169,24 +176,91 @@ def seeds_on(spark: SparkSession, config_path: str, warehouse: str, inputs: dict
             prepared.unpersist()
 
 
+def known_rows(makers: Mapping[str, Maker]) -> Iterator[str]:
+    """Yield the rows of a table of docs/choice_of_k.md: what is chosen on each of ``known_tables``, ten seeds each."""
+    yield "| table | K (times) | structure (times) | adjusted Rand, lowest |"
+    yield "|---|---|---|--:|"
+    for name, make in makers.items():
+        found = []
+        for seed in SEEDS:
+            points, truth = make(np.random.default_rng(seed))
+            most = 10 if truth is None else max(10, len(np.unique(truth)) + 3)
+            columns = tuple(f"column_{place}" for place in range(points.shape[1]))
+            found.append(choose(Planted(columns, points.astype(float), truth), k_values=range(2, most + 1)))
+        lowest = min((one.agreement for one in found if one.agreement is not None), default=None)
+        counts = _count(one.choice.k for one in found), _count(one.choice.structure for one in found)
+        yield f"| {name} | {' | '.join(counts)} | {'' if lowest is None else f'{lowest:.3f}'} |"
+
+
+_INDICES: dict[str, Callable[[Candidate], float]] = {
+    "silhouette": lambda one: one.silhouette or -1.0,
+    "Calinski-Harabasz": lambda one: one.calinski_harabasz or 0.0,
+    "Davies-Bouldin": lambda one: -(one.davies_bouldin or 1e9),
+    "gap": lambda one: one.gap or 0.0,
+}
+
+
+def set_rows(folder: Path) -> Iterator[str]:
+    """Yield what is chosen on each labelled set, what each index alone would take, and how often each is right.
+
+    Fair sets are those on which k-means, given the true K, has an adjusted Rand index of 0.8 or more.
+    """
+    yield "| set | groups | adjusted Rand given K | rule: K | structure | adjusted Rand | " + " | ".join(_INDICES) + " |"
+    yield "|---|--:|--:|--:|---|--:|" + "--:|" * len(_INDICES)
+    errors: dict[str, list[float]] = {name: [] for name in ("rule", *_INDICES)}
+    tuned: list[float] = []
+    for file in sorted(folder.glob("*.csv.gz")):
+        table, name = pd.read_csv(file), file.name.removesuffix(".csv.gz")
+        points, truth = table.iloc[:, 1:-1].to_numpy(float), table.iloc[:, -1].to_numpy()
+        groups = len(np.unique(truth))
+        planted = Planted(tuple(table.columns[1:-1]), points, truth)
+        found = choose(planted, k_values=range(2, max(12, groups + 5) + 1))
+        given = choose(planted, k_values=[groups]).agreement or 0.0
+        takes = {index: max(found.candidates, key=by).k for index, by in _INDICES.items()}
+        if given >= _FAIR:
+            for index, k in {"rule": found.choice.k, **takes}.items():
+                errors[index].append(k / groups)
+            if hashlib.sha256(name.encode()).digest()[0] % 2 == 0:
+                tuned.append(found.choice.k / groups)
+        told = f"{found.choice.k} | {found.choice.structure} | {found.agreement or 0.0:.2f}"
+        yield f"| {name} | {groups} | {given:.2f} | {told} | {' | '.join(str(k) for k in takes.values())} |"
+    yield ""
+    for index, ratios in errors.items():
+        exact, far = sum(one == 1 for one in ratios), sum(not 0.5 <= one <= 2 for one in ratios)
+        yield f"{index}: exact on {exact} of {len(ratios)} fair sets, off by more than twice on {far}  "
+    exact = sum(one == 1 for one in tuned)
+    yield f"rule, on the {len(tuned)} fair sets that it was tuned on (name hashes even): exact on {exact}"
+
+
+def _write_between(mark: str, lines: Iterable[str], *, is_printed: bool) -> None:
+    table = "\n".join(lines)
+    print(f"{mark}\n{table}\n", flush=True)
+    if not is_printed:
+        found = re.compile(rf"(?s)(<!-- {mark} -->\n).*?(<!-- end {mark} -->)")
+        PAGE.write_text(found.sub(lambda old: f"{old[1]}{table}\n{old[2]}", PAGE.read_text()))
+
+
 def main() -> None:
     """Write the table into the page, or look at the seeds of a finished run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--features", nargs=2, metavar=("CONFIG", "WAREHOUSE"), help="ten solver seeds on a finished run")
     parser.add_argument("--input", action="append", default=[], metavar="SOURCE=PATH", help="as in the run; not read again")
+    parser.add_argument("--sets", type=Path, metavar="FOLDER", help="labelled sets to judge by, alone")
     parser.add_argument("--print", action="store_true", help="print the table and leave the page alone")
     asked = parser.parse_args()
+    if asked.sets:
+        _write_between("sets", set_rows(asked.sets), is_printed=asked.print)
+        return
+    if not asked.features:
+        for mark, makers in (("crowds", CROWDS), ("groups", GROUPS), ("bent", BENT)):
+            _write_between(mark, known_rows(makers), is_printed=asked.print)
     spark, _ = open_session()
     if asked.features:
         config_path, warehouse = asked.features
         for line in seeds_on(spark, config_path, warehouse, dict(one.split("=", 1) for one in asked.input)):
             print(line, flush=True)
         return
-    table = "\n".join(rows(spark))
-    print(table)
-    if not asked.print:
-        text = PAGE.read_text()
-        PAGE.write_text(re.sub(r"(?s)(<!-- table -->\n).*(<!-- end -->)", lambda found: f"{found[1]}{table}\n{found[2]}", text))
+    _write_between("table", rows(spark), is_printed=asked.print)
 
 
 if __name__ == "__main__":

@@ -21,11 +21,9 @@ def draw_evidence(grid: Rows) -> list[Figure]:
         figures.append(_draw("scatter", "Scatter within segments", tried, "wssse", whole, None, _tell_scatter(tried, chosen)))
     if any(row["silhouette"] is not None for row in tried):
         finding = f"The chosen K has a silhouette of {exact(chosen['silhouette'])}." if chosen else "No K was chosen."
-        if chosen and chosen["null_silhouette"] is not None:
-            finding += f" Shuffled data reach {exact(chosen['null_silhouette'])}."
-        figures.append(
-            _draw("silhouette", "Silhouette", tried, "silhouette", exact, ("null_silhouette", "shuffled data"), finding)
-        )
+        if chosen and chosen["crowd_silhouette"] is not None:
+            finding += f" One crowd with the same columns reaches {exact(chosen['crowd_silhouette'])}."
+        figures.append(_draw("silhouette", "Silhouette", tried, "silhouette", exact, ("crowd_silhouette", "one crowd"), finding))
     if any(row["weakest_stability"] is not None for row in tried):
         told = exact(chosen["weakest_stability"]) if chosen else "–"
         finding = f"The least stable segment of the chosen K scores {told}; below 0.6 counts as unstable."

@@ -23,6 +23,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "map_axes": ("axis", "feature"),
     "grid": ("k",),
     "decision": ("k", "gate"),
+    "borders": ("k", "segment_id", "other_segment_id"),
+    "compare": ("k", "segment_id", "next_k", "next_segment_id"),
     "runs": (),
     "row_counts": ("source", "outcome"),
 }

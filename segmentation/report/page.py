@@ -22,6 +22,7 @@ from segmentation.spelling import percent, whole
 
 _MOST_FIRST = 4
 _BEFORE = ("previous_runs", "previous_segments", "moves")  # there is not always a run before
+_LEAST_SHARE = 0.05  # of a segment's customers, below which a way to another K is not told
 _NO_GATES = ("rule", "structure")  # what the rule said of K, and the verdict: both are told elsewhere
 _STATISTICS = ("p10", "p25", "median", "p75", "p90", "mean")
 
@@ -67,6 +68,9 @@ def draw_report(tables: Tables) -> Report:
             axes=_axes(have["map_axes"]),
             grid=sorted(have["grid"], key=lambda row: row["k"]),
             gates=_gates(have["decision"]),
+            borders=[row for row in have["borders"] if row["k"] == have["runs"][0]["k"]],
+            steps=_steps(have["compare"], have["runs"][0]["k"]),
+            by_id={row["segment_id"]: row for row in segments},
             sources=_sources(have["row_counts"]),
             movement=find_movement(have, segments),
             versions=_versions(have["runs"][0]),
@@ -151,6 +155,15 @@ def _name(segment: Row) -> Markup:
 def _structure(run: Row) -> tuple[str, str] | None:
     found = run["structure"]
     return (found, words.STRUCTURES[found]) if found in words.STRUCTURES else None
+
+
+def _steps(compare: Rows, k: int) -> dict[tuple[int, int], dict[int, list[Row]]]:
+    """Return where the customers of each segment go from the K before to the chosen one, and from that to the next, by step."""
+    steps: dict[tuple[int, int], dict[int, list[Row]]] = {}
+    for row in sorted(compare, key=lambda row: (row["k"], row["segment_id"], -row["segment_share"])):
+        if k in (row["k"], row["next_k"]) and row["segment_share"] >= _LEAST_SHARE:
+            steps.setdefault((row["k"], row["next_k"]), {}).setdefault(row["segment_id"], []).append(row)
+    return steps
 
 
 def _first(segments: Rows, actions: Rows) -> list[tuple[Row, Row]]:

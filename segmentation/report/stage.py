@@ -7,7 +7,9 @@ from segmentation.errors import PublishError
 from segmentation.report.page import draw_report
 from segmentation.tables import (
     ACTIONS,
+    BORDERS,
     CENTROIDS,
+    COMPARE,
     DECISION,
     EXEMPLARS,
     GRID,
@@ -29,7 +31,7 @@ from segmentation.warehouse.questions import count_moves
 
 _SHOWN = (
     *(SEGMENTS, PROFILES, TRAITS, EXEMPLARS, SEGMENT_RULES, ACTIONS, HISTOGRAMS, SEGMENT_MAP, MAP_AXES),
-    *(GRID, DECISION, CENTROIDS, ROW_COUNTS),
+    *(GRID, DECISION, BORDERS, COMPARE, CENTROIDS, ROW_COUNTS),
 )
 _TOLD = (SEGMENTS, ACTIONS)
 

@@ -27,13 +27,14 @@ GATES = {
     "smallest_share": "Smallest segment is large enough",
     "largest_share": "Largest segment is small enough",
     "stability": "Segments return when the data vary",
-    "better_than_null": "Better than on shuffled data",
+    "better_than_null": "More than shuffled data show",
 }
 STRUCTURES = {
-    "strong": "The segments are clearly separate groups.",
-    "moderate": "The segments are real groups with soft borders.",
-    "weak": "The groups run into each other: treat the segments as a useful division of one crowd, not as distinct kinds "
-    "of people. Customers near a border could as well be next door.",
+    "strong": "Every segment is a kind of customer of its own, with hardly anybody in between.",
+    "moderate": "Every segment is a kind of customer of its own, but their borders are soft.",
+    "weak": "Some segments are kinds of customers of their own, others are parts of one crowd. The table of borders says so.",
+    "continuum": "The customers are one crowd without gaps. The segments divide it where it is convenient: of use for choosing "
+    "whom to address, but no kinds of people. Customers near a border could as well be next door.",
     "none": "No groups were found that shuffled data would not show as well. The division is arbitrary: do not base "
     "decisions on it.",
 }
@@ -51,6 +52,10 @@ GLOSSARY = (
     ("K", "The number of segments."),
     ("Silhouette", "How much nearer customers are to their own segment than to the next: 1 is clear-cut, 0 is a toss-up."),
     ("Scatter (WSSSE)", "What is left of the differences inside segments. It always falls with more segments; a bend is a hint."),
+    (
+        "Valley",
+        "A stretch between two segments with clearly fewer customers than on either side. Without one, a crowd was cut.",
+    ),
     ("Stability", "How far the same segments come back when they are found again: 1 is the same, 0 is none of it."),
 )
 

@@ -23,6 +23,7 @@ def load_script() -> Any:
     spec = importlib.util.spec_from_file_location("choice_of_k", ROOT / "scripts" / "choice_of_k.py")
     assert spec is not None
     assert spec.loader is not None
+    sys.path.insert(0, str(ROOT / "scripts"))  # its tables lie beside it
     module = importlib.util.module_from_spec(spec)
     sys.modules["choice_of_k"] = module
     spec.loader.exec_module(module)

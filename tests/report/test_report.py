@@ -85,13 +85,20 @@ def make_tables(names: tuple[str, str] = ("Loyal patrons", "Lapsed customers")) 
             "axis feature loading explained_share", ("x", number, 0.9, 0.6), ("y", number, -0.4, 0.2), ("y", level, 0.8, 0.2)
         ),
         "grid": rows(
-            "k wssse silhouette smallest_share largest_share is_chosen verdict null_silhouette weakest_stability "
+            "k wssse silhouette smallest_share largest_share is_chosen verdict crowd_silhouette weakest_stability "
             "is_knee explained_share",
             (2, 900.5, 0.512, 0.24, 0.76, True, "chosen", 0.2, 0.91, True, 0.4),
             (3, 700.25, 0.4, 0.1, 0.5, False, "passed over: 0.4 against 0.512", 0.21, 0.55, False, 0.5),
         ),
         "decision": rows("k gate value threshold is_passed reason", (2, "stability", 0.91, 0.6, True, "Jaccard 0.91"))
         + rows("k gate value threshold is_passed reason", (3, "stability", 0.55, 0.6, False, "Jaccard 0.55")),
+        "borders": rows(
+            "k segment_id other_segment_id depth near_customers verdict", (2, 0, 1, 0.62, 37, "apart"), (3, 0, 2, 0.0, 80, "cut")
+        ),
+        "compare": rows(
+            "k segment_id next_k next_segment_id customer_share segment_share",
+            *((2, 0, 3, 0, 0.5, 0.66), (2, 0, 3, 1, 0.25, 0.33), (2, 0, 3, 2, 0.01, 0.01), (2, 1, 3, 2, 0.24, 1.0)),
+        ),
         "centroids": rows(
             "segment_id feature position value_original", (0, number, 0, 31.5), (1, number, 0, 3.5), (0, level, 1, 0.2)
         ),
