@@ -138,10 +138,11 @@ def read_traits(profiles: Rows, *, flags: Collection[str], categories: Mapping[s
             own = found.get("mean", found.get("share"))
             everyone = found.get("population_mean", found.get("population_share"))
             effect = found["z"]
+            is_flag = feature in flags and not catalogue.is_share(feature)
             # Who is missing a value says more of the data than of the customer.
             is_missing = feature.endswith(f"={catalogue.MISSING_LEVEL}")
             if own is not None and everyone is not None and effect is not None and not is_missing:
-                traits[segment].append(Trait(feature, own, everyone, effect, feature in flags, categories))
+                traits[segment].append(Trait(feature, own, everyone, effect, is_flag, categories))
     return traits
 
 

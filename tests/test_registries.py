@@ -30,5 +30,5 @@ def test_the_configuration_allows_what_the_registry_knows(
 
 
 def test_an_unknown_name_is_told_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"preparation\.scaler: expected one of standard, robust, minmax, found 'unit'"):
+    with pytest.raises(ConfigError, match=rf"preparation\.scaler: expected one of {', '.join(SCALERS)}, found 'unit'"):
         pick(SCALERS, "unit", place="preparation.scaler")

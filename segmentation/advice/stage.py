@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from segmentation.advice.actions import build_actions, find_advice
 from segmentation.advice.addressed import count_addressed
-from segmentation.advice.figures import read_figures
+from segmentation.advice.figures import Figures, read_figures
 from segmentation.catalogue import NAMES
 from segmentation.readings import choose_ingredients, computed_shares, place_members, read_described
 from segmentation.run import Run, check_featured
@@ -19,27 +19,28 @@ def advise(run: Run) -> str:
     """Find what to advise each segment, and count whom it speaks to."""
     known, config = check_featured(run), run.config
     sizes = {row["segment_id"]: row["customers"] for row in read_described(run, SEGMENTS)}
-    figures = read_figures(read_described(run, FIGURES))
+    figures = read_figures(run.read_rows(FIGURES))
+    everyone = figures.get(None, Figures({}, {}))  # there are none where only categories are known
     clustered = {one.name for one in choose_ingredients(run, known)}
     categories = computed_shares(known)
     traits = read_traits(read_described(run, PROFILES), flags=(), categories=categories)
     found = {
         segment: find_advice(
             segment,
-            figures[segment],
-            figures[None],
+            figures.get(segment, everyone),
+            everyone,
             [trait for trait in traits.get(segment, []) if trait.subject not in clustered],
             revenue=config.revenue_feature,
         )
         for segment in sizes
     }
     has_orders = config.sources.transactions is not None
-    days = config.segments.baseline_days or figures[None].usual_gap or _DAYS
+    days = config.segments.baseline_days or everyone.usual_gap or _DAYS
     counted = count_addressed(
         place_members(run, known),
         [one for own in found.values() for one in own],
         days=days if has_orders else None,
-        usual_tenure=figures[None].medians.get(NAMES["tenure"]),
+        usual_tenure=everyone.medians.get(NAMES["tenure"]),
         revenue=config.revenue_feature,
     )
     actions = [

@@ -18,8 +18,8 @@ _LONGEST_NAME = 63
 def name_shares(categories: Sequence[str]) -> dict[str, str]:
     """Return a column for the share of each category: ``category_share_`` and the category as a snake_case ASCII slug.
 
-    Where the slug is empty, too long, lacks a letter or digit of the category, or is another's too, it bears the first eight
-    digits of the category's SHA-256: the same in every run, whatever other categories there are.
+    Where the slug is empty, too long, lacks a letter or digit of the category, or is that of another of ``categories`` too, it
+    bears the first eight digits of the category's SHA-256. The order of the categories changes no column.
 
     Returns
     -------

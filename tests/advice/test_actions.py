@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from segmentation.advice.actions import Action, Addressed, Advice, build_actions, find_advice
-from segmentation.advice.figures import Figures
+from segmentation.advice.figures import Figures, read_figures
 from segmentation.advice.holdout import plan_holdout, size_arm
 from segmentation.advice.rules import RULES
 from segmentation.audiences import count_audiences, read_audiences
@@ -267,3 +267,19 @@ def test_a_failure_test_says_what_the_numbers_allow(whom: Addressed, told: str) 
 
     assert told in action.failure_test
     assert (action.holdout_customers is None) == (action.lift is None) == ("leave out" not in action.failure_test)
+
+
+def test_figures_are_read_by_segment_and_where_there_are_none_only_levels_can_fire() -> None:
+    rows = [
+        {"segment_id": segment, "feature": feature, "mean": 2.0, "median": 1.5, "p90": p90}
+        for segment, p90 in ((0, 40.0), (None, 60.0))
+        for feature in ("days_between_orders", "monetary_total")
+    ]
+    found = read_figures(rows)
+    nothing = Figures({}, {})
+
+    assert found.keys() == {0, None}
+    assert (found[None].patience, found[None].usual_gap, found[0].patience) == (60.0, 2, 40.0)
+    assert read_figures([]) == {}
+    level = Trait("plan=gold", 0.8, 0.4, 0.9)
+    assert [one.metric for one in find_advice(0, nothing, nothing, [level], revenue=None)] == ["plan=gold"]

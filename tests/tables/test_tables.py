@@ -1,15 +1,26 @@
 """Every table is one that a BI tool can read."""
 
+import importlib
+import pkgutil
 import re
 
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
+from segmentation import tables
 from segmentation.frames import conform, spark_schema, spark_type
 from segmentation.tables import CURRENT, EVERY, SEGMENTS, Table
 
 ALL = [*EVERY, *CURRENT.values()]
+
+
+def test_no_table_is_forgotten() -> None:
+    modules = [importlib.import_module(f"segmentation.tables.{one.name}") for one in pkgutil.iter_modules(tables.__path__)]
+    defined = {value.name for module in modules for value in vars(module).values() if isinstance(value, Table)}
+
+    assert defined == {table.name for table in EVERY}
+    assert len({table.name for table in ALL}) == len(ALL)
 
 
 @pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
