@@ -61,7 +61,7 @@ def test_unscaled_whales_are_not_two_segments(spark: SparkSession, seed: int) ->
     assert found.by_silhouette == 2
     assert found.candidates[0].largest_share > 0.99
     assert found.choice.k != 2
-    assert "monetary_total holds" in found.choice.traps[2]
+    assert "Total spend holds" in found.choice.traps[2]
 
 
 def test_solver_seeds_and_partitions_change_neither_k_nor_labels(spark: SparkSession) -> None:

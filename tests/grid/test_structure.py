@@ -42,7 +42,7 @@ def test_noise_is_published_with_a_warning_by_default(spark: SparkSession, tmp_p
 
     row = first_row(run.read(RUNS))
     decision = run.read(DECISION).collect()
-    assert (row["status"], row["structure"], row["rule"]) == ("PUBLISHED", "none", "balanced")
+    assert (row["status"], row["structure"], row["rule"]) == ("PUBLISHED", "none", "groups")
     assert "do not read these segments as kinds of customers" in row["decision"]
     gates = [one for one in decision if one["gate"] == "better_than_null"]
     assert [one["is_passed"] for one in gates] == [False] * 3
