@@ -23,7 +23,7 @@ RUNS = Table(
             "spark_silhouette", DOUBLE, "silhouette of the published assignments by Spark's ClusteringEvaluator; null with one"
         ),
         Column("spark_silhouette_customers", LONG, "customers it was measured on, count; a sample of large tables"),
-        Column("structure", STRING, "strong, moderate, weak or none: how far the segments are more than chance"),
+        Column("structure", STRING, "strong, moderate, weak (groups), continuum or none: whether the segments are groups"),
         Column("rule", STRING, "rule that chooses K"),
         Column("rule_k", INT, "K that the rule took; another than k where a K was asked for"),
         Column("rows_read", LONG, "rows read from all sources, count"),
