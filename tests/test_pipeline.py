@@ -92,7 +92,7 @@ def test_the_decision_of_online_retail_is_recorded_in_full(retail: Run) -> None:
     run = first_row(retail.read(RUNS))
     gates = {(row["k"], row["gate"]): row for row in retail.read(DECISION).collect()}
 
-    assert (run["k"], run["rule_k"], run["structure"]) == (3, 3, "weak")
+    assert (run["k"], run["rule_k"], run["structure"]) == (3, 3, "continuum")
     assert run["decision"].startswith("K = 3. 6 of the 7 K tried pass every gate: 3, 4, 5, 6, 7, 8.")
     assert "Ruled out: K = 2 (largest segment holds 61" in run["decision"]
     assert len(gates) == 7 * 7 + 1

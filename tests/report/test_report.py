@@ -233,7 +233,7 @@ def test_what_is_empty_or_undefined_is_left_out() -> None:
     for name in ("traits", "exemplars", "segment_rules", "actions", "histograms", "segment_map", "map_axes", "decision"):
         tables[name] = []
     for row in tables["grid"]:
-        row["null_silhouette"] = row["weakest_stability"] = None
+        row["crowd_silhouette"] = row["weakest_stability"] = None
 
     report = draw_report(tables)
 
@@ -251,7 +251,7 @@ def test_customers_without_revenue() -> None:
     assert "of revenue" not in html.split('id="segments"')[0].split("</svg>")[0].split("<svg")[-1]
 
 
-@pytest.mark.parametrize("structure", ["weak", "none"])
+@pytest.mark.parametrize("structure", ["weak", "continuum", "none"])
 def test_weak_structure_warns(structure: str) -> None:
     tables = make_tables()
     tables["runs"][0]["structure"] = structure
