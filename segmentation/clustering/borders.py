@@ -28,6 +28,8 @@ _INNER = (0.15, 0.85)
 _BANK = 0.6
 # What lies within the distance that nine in ten members have from the path.
 _REACH = 0.9
+# Where no more of the members are near the border, on the line or off it, nothing can lead around.
+_OPEN = 0.02
 # Customers whose nearest two centres are as near as this, as a share of the way, are at the border.
 _NEAR = 0.1
 _MEETING_ROWS = 10
@@ -196,7 +198,7 @@ def _look_between(
     near_share = float(weights[near].sum() / weights[members].sum())
     inside = aside <= np.quantile(aside[members], _REACH)
     depth, surprise = _find_valley(along[inside], weights[inside])
-    if depth >= LEAST_DEPTH and surprise >= LEAST_SURPRISE:
+    if depth >= LEAST_DEPTH and surprise >= LEAST_SURPRISE and near_share > _OPEN:
         # The straight line leaves a crowd that is bent: a ring, a crescent. So look where the two come nearest as well.
         depth = min(
             depth, _compare_crowds(points[members], weights[members], label[members] == second, np.abs(along[members] - 0.5))

@@ -118,3 +118,12 @@ def test_ties_are_spread_half_way_and_spikes_as_far_as_the_middle_of_what_comes_
     assert spread[:150, 1].min() >= 0
     assert spread[:150, 1].max() == pytest.approx(5, abs=0.2)
     assert np.array_equal(spread[150:, 1], spent[150:])
+
+
+def test_groups_that_only_one_column_of_many_shows_are_apart() -> None:
+    rng = np.random.default_rng(6)
+    points = rng.normal(size=(3000, 6))
+    points[:, 0] += 6 * rng.integers(0, 2, 3000)
+    points /= points.std(0)
+
+    assert parting(points, 2) == (2, 0)
