@@ -23,15 +23,17 @@ from pyspark.sql import SparkSession
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
+from segmentation.clustering.agreement import nearest
 from segmentation.clustering.fits import lay_out
 from segmentation.clustering.fused import Settings
 from segmentation.clustering.points import ArrayPoints, Block
 from segmentation.clustering.preparation import fit_preparation, plan_preparation
-from segmentation.clustering.refits import Refits, nearest
+from segmentation.clustering.refits import Refits
 from segmentation.config.load import load_config
 from segmentation.config.schema import Clustering
-from segmentation.grid.choice import Candidate, Choice
+from segmentation.grid.choice import Choice
 from segmentation.grid.evidence import weigh
+from segmentation.grid.gates import Candidate
 from segmentation.grid.solve import Solved, choose_k_values, name_columns, solve, solve_and_support
 from segmentation.readings import choose_ingredients
 from segmentation.report.stage import find_published
@@ -56,6 +58,14 @@ class Planted:
     truth: np.ndarray | None
 
 
+INDICES: dict[str, Callable[[Candidate], float]] = {
+    "silhouette": lambda one: one.silhouette or -1.0,
+    "Calinski-Harabasz": lambda one: one.calinski_harabasz or 0.0,
+    "Davies-Bouldin": lambda one: -(one.davies_bouldin or 1e9),
+    "gap": lambda one: one.gap or 0.0,
+}
+
+
 @dataclass(frozen=True)
 class Chosen:
     """What was chosen on a table, and how well it agrees with the truth (adjusted Rand), None without one."""
@@ -64,10 +74,9 @@ class Chosen:
     choice: Choice
     agreement: float | None
 
-    @property
-    def by_silhouette(self) -> int:
-        """The K that silhouette alone would take."""
-        return max(self.candidates, key=lambda one: one.silhouette or -1.0).k
+    def by(self, index: str) -> int:
+        """Return the K that one of ``INDICES`` alone would take."""
+        return max(self.candidates, key=INDICES[index]).k
 
 
 def mixture(spark: SparkSession, seed: int, *, customers: int, features: int, shares: list[int], **options: object) -> Planted:
@@ -75,7 +84,8 @@ def mixture(spark: SparkSession, seed: int, *, customers: int, features: int, sh
     frame = generate_mixture(spark, customers=customers, features=features, shares=shares, seed=seed, **options)  # type: ignore[arg-type]
     found: Any = frame.toPandas()
     names = tuple(name for name in found.columns if name.startswith("feature_"))
-    return Planted(names, found[list(names)].to_numpy(), found["true_segment"].to_numpy())
+    truth = found["true_segment"].to_numpy() if len(shares) > 1 else None
+    return Planted(names, found[list(names)].to_numpy(), truth)
 
 
 def uniform(_: SparkSession, seed: int) -> Planted:
@@ -126,19 +136,29 @@ def choose(
     return Chosen(candidates, choice, agreement)
 
 
-def rows(spark: SparkSession) -> Iterator[str]:
-    """Yield the table of the page, line by line."""
-    yield "| table | default rule: K (times) | silhouette alone: K (times) | structure (times) | adjusted Rand, lowest |"
+def rows(makers: Mapping[str, Callable[[int], Planted]]) -> Iterator[str]:
+    """Yield a table of the page, line by line: what is chosen on ten tables of each kind; ``makers`` take a seed."""
+    yield "| table | K (times) | silhouette alone: K (times) | structure (times) | adjusted Rand, lowest |"
     yield "|---|---|---|---|--:|"
-    for name, make in TABLES.items():
-        found = [choose(make(spark, seed)) for seed in SEEDS]
-        lowest = [one.agreement for one in found if one.agreement is not None]
+    for name, make in makers.items():
+        found = []
+        for seed in SEEDS:
+            planted = make(seed)
+            groups = 1 if planted.truth is None else len(np.unique(planted.truth))
+            found.append(choose(planted, k_values=range(2, max(10, groups + 3) + 1)))
+        lowest = min((one.agreement for one in found if one.agreement is not None), default=None)
         counts = (
             _count(one.choice.k for one in found),
-            _count(one.by_silhouette for one in found),
+            _count(one.by("silhouette") for one in found),
             _count(one.choice.structure for one in found),
         )
-        yield f"| {name} | {' | '.join(counts)} | {f'{min(lowest):.3f}' if lowest and 'ball' not in name else ''} |"
+        yield f"| {name} | {' | '.join(counts)} | {'' if lowest is None else f'{lowest:.3f}'} |"
+
+
+def known(make: Maker, seed: int) -> Planted:
+    """Return one of ``known_tables``."""
+    points, truth = make(np.random.default_rng(seed))
+    return Planted(tuple(f"column_{place}" for place in range(points.shape[1])), points.astype(float), truth)
 
 
 def _count(values: Iterator[object]) -> str:
@@ -176,38 +196,14 @@ def seeds_on(spark: SparkSession, config_path: str, warehouse: str, inputs: dict
             prepared.unpersist()
 
 
-def known_rows(makers: Mapping[str, Maker]) -> Iterator[str]:
-    """Yield the rows of a table of docs/choice_of_k.md: what is chosen on each of ``known_tables``, ten seeds each."""
-    yield "| table | K (times) | structure (times) | adjusted Rand, lowest |"
-    yield "|---|---|---|--:|"
-    for name, make in makers.items():
-        found = []
-        for seed in SEEDS:
-            points, truth = make(np.random.default_rng(seed))
-            most = 10 if truth is None else max(10, len(np.unique(truth)) + 3)
-            columns = tuple(f"column_{place}" for place in range(points.shape[1]))
-            found.append(choose(Planted(columns, points.astype(float), truth), k_values=range(2, most + 1)))
-        lowest = min((one.agreement for one in found if one.agreement is not None), default=None)
-        counts = _count(one.choice.k for one in found), _count(one.choice.structure for one in found)
-        yield f"| {name} | {' | '.join(counts)} | {'' if lowest is None else f'{lowest:.3f}'} |"
-
-
-_INDICES: dict[str, Callable[[Candidate], float]] = {
-    "silhouette": lambda one: one.silhouette or -1.0,
-    "Calinski-Harabasz": lambda one: one.calinski_harabasz or 0.0,
-    "Davies-Bouldin": lambda one: -(one.davies_bouldin or 1e9),
-    "gap": lambda one: one.gap or 0.0,
-}
-
-
 def set_rows(folder: Path) -> Iterator[str]:
     """Yield what is chosen on each labelled set, what each index alone would take, and how often each is right.
 
     Fair sets are those on which k-means, given the true K, has an adjusted Rand index of 0.8 or more.
     """
-    yield "| set | groups | adjusted Rand given K | rule: K | structure | adjusted Rand | " + " | ".join(_INDICES) + " |"
-    yield "|---|--:|--:|--:|---|--:|" + "--:|" * len(_INDICES)
-    errors: dict[str, list[float]] = {name: [] for name in ("rule", *_INDICES)}
+    yield "| set | groups | adjusted Rand given K | rule: K | structure | adjusted Rand | " + " | ".join(INDICES) + " |"
+    yield "|---|--:|--:|--:|---|--:|" + "--:|" * len(INDICES)
+    errors: dict[str, list[float]] = {name: [] for name in ("rule", *INDICES)}
     tuned: list[float] = []
     for file in sorted(folder.glob("*.csv.gz")):
         table, name = pd.read_csv(file), file.name.removesuffix(".csv.gz")
@@ -216,7 +212,7 @@ def set_rows(folder: Path) -> Iterator[str]:
         planted = Planted(tuple(table.columns[1:-1]), points, truth)
         found = choose(planted, k_values=range(2, max(12, groups + 5) + 1))
         given = choose(planted, k_values=[groups]).agreement or 0.0
-        takes = {index: max(found.candidates, key=by).k for index, by in _INDICES.items()}
+        takes = {index: found.by(index) for index in INDICES}
         if given >= _FAIR:
             for index, k in {"rule": found.choice.k, **takes}.items():
                 errors[index].append(k / groups)
@@ -253,14 +249,16 @@ def main() -> None:
         return
     if not asked.features:
         for mark, makers in (("crowds", CROWDS), ("groups", GROUPS), ("bent", BENT)):
-            _write_between(mark, known_rows(makers), is_printed=asked.print)
+            lines = rows({name: partial(known, make) for name, make in makers.items()})
+            _write_between(mark, lines, is_printed=asked.print)
     spark, _ = open_session()
     if asked.features:
         config_path, warehouse = asked.features
         for line in seeds_on(spark, config_path, warehouse, dict(one.split("=", 1) for one in asked.input)):
             print(line, flush=True)
         return
-    _write_between("table", rows(spark), is_printed=asked.print)
+    lines = rows({name: partial(make, spark) for name, make in TABLES.items()})
+    _write_between("table", lines, is_printed=asked.print)
 
 
 if __name__ == "__main__":

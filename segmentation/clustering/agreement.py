@@ -1,4 +1,4 @@
-"""How far two groupings of the same customers agree: adjusted Rand, and Jaccard segment by segment."""
+"""Which centre is nearest, and how far two groupings of the same customers agree: adjusted Rand, and Jaccard by segment."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,6 +7,12 @@ from scipy.optimize import linear_sum_assignment
 from segmentation.clustering.points import Array
 
 Labels = npt.NDArray[np.intp]
+
+
+def nearest(centers: Array, points: Array) -> Labels:
+    """Return each point's nearest centre, the first in a tie."""
+    labels: Labels = ((centers * centers).sum(1) - 2 * points @ centers.T).argmin(1)
+    return labels
 
 
 def cross_tabulate(one: Labels, other: Labels, weights: Array, *, shape: tuple[int, int]) -> Array:

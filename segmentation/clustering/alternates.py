@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from segmentation.clustering.agreement import Labels, cross_tabulate
-from segmentation.clustering.borders import count_parts, find_borders, spread_ties
+from segmentation.clustering.borders import count_parts, spread_ties
 from segmentation.clustering.members import evaluate_labels
 from segmentation.clustering.points import Array, Block
 from segmentation.clustering.refits import (
@@ -146,8 +146,8 @@ def support_alternates(
             points = spread_ties(table.points, rng)
             for fit in again:
                 means, found = evaluate_labels(fit.label(frame), fit.k)
-                borders = find_borders(points, customers_of(table), means, _labels_of(fit, frame))
-                chances[kind, fit.k].append(Chance(found.explained_share, found.silhouette, count_parts(borders, fit.k)))
+                parts = count_parts(points, customers_of(table), means, _labels_of(fit, frame))
+                chances[kind, fit.k].append(Chance(found.explained_share, found.silhouette, parts))
             frame.unpersist()
     everyone.unpersist()
     means_of = {fit.k: _means(published[fit.k], sample, fit.k) for fit in fits}
@@ -158,7 +158,7 @@ def support_alternates(
             permuted=chances[PERMUTE, k],
             crowds=chances[CROWD, k],
             parting=parted.partings[k],
-            onward=parted.onward.get(k),
+            onward=parted.onward[k],
         )
         for k in k_values
     }

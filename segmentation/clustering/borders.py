@@ -7,13 +7,14 @@ joined by paths (Menardi 2016, section 3; Burman and Polonik 2009), on the segme
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from segmentation.clustering.agreement import Labels
+from segmentation.clustering.crowd import SPIKE_SHARE, is_loose
 from segmentation.clustering.lloyd import descend
 from segmentation.clustering.points import Array, ArrayPoints, Block
 from segmentation.clustering.seeding import spread_centers
@@ -33,8 +34,8 @@ _OPEN = 0.02
 # Customers whose nearest two centres are as near as this, as a share of the way, are at the border.
 _NEAR = 0.1
 _MEETING_ROWS = 10
-# A value of so many customers is a spike, beside which there must be so many others.
-_SPIKE_SHARE, _LOOSE_SHARE = 0.02, 0.1
+# A spike is spread only beside so many customers whose values are no spikes.
+_LOOSE_SHARE = 0.1
 # A segment of fewer customers is not looked into.
 _LEAST_ROWS = 30
 _SPLIT_ITERATIONS, _SPLIT_GAIN = 30, 1e-3
@@ -103,7 +104,7 @@ class Parting:
     @property
     def parts(self) -> int:
         """What is left when segments without a valley between them are joined."""
-        return count_parts(self.borders, len(self.inner))
+        return len(set(join_segments(self.borders, len(self.inner))))
 
     @property
     def splittable(self) -> tuple[bool, ...]:
@@ -116,10 +117,8 @@ class Parting:
         return min((one.depth for one in self.borders), default=None)
 
 
-def find_parting(points: Array, weights: Array, centers: Array, rng: np.random.Generator, label: Labels | None = None) -> Parting:
+def find_parting(points: Array, weights: Array, centers: Array, label: Labels, rng: np.random.Generator) -> Parting:
     """Return the borders between the segments, and whether one has a valley inside; see ``find_borders``."""
-    if label is None:
-        label = ((centers * centers).sum(1) - 2 * points @ centers.T).argmin(1)
     return Parting(
         borders=tuple(find_borders(points, weights, centers, label)),
         inner=tuple(_look_inside(points[own], weights[own], rng) for own in (label == place for place in range(len(centers)))),
@@ -137,9 +136,9 @@ def _look_inside(points: Array, weights: Array, rng: np.random.Generator) -> Bor
     return next(iter(find_borders(points, weights, halves)), None)
 
 
-def count_parts(borders: Sequence[Border], segments: int) -> int:
-    """Return how many parts are left when segments without a valley between them are joined."""
-    return len(set(join_segments(borders, segments)))
+def count_parts(points: Array, weights: Array, centers: Array, label: Labels | None = None) -> int:
+    """Return how many parts are left when segments without a valley between them are joined; see ``find_borders``."""
+    return len(set(join_segments(find_borders(points, weights, centers, label), len(centers))))
 
 
 def join_segments(borders: Sequence[Border], segments: int) -> list[int]:
@@ -166,9 +165,9 @@ def spread_ties(points: Array, rng: np.random.Generator) -> Array:
         gaps = np.diff(values)
         room = np.minimum(np.append(gaps, np.inf), np.insert(gaps, 0, np.inf)) / 2
         low, high = values - np.where(times > 1, room, 0.0), values + np.where(times > 1, room, 0.0)
-        loose = np.repeat(values, np.where(times < max(2.0, _SPIKE_SHARE * len(column)), times, 0))
+        loose = np.repeat(values, np.where(is_loose(times), times, 0))
         for end in (0, -1):
-            if times[end] >= _SPIKE_SHARE * len(column) and len(loose) >= _LOOSE_SHARE * len(column):
+            if times[end] >= SPIKE_SHARE * len(column) and len(loose) >= _LOOSE_SHARE * len(column):
                 beside = np.median(loose[: times[end]] if end == 0 else loose[-times[end] :])
                 low[end], high[end] = sorted((values[end], beside))
         column[:] = rng.uniform(low[place], high[place])
@@ -194,16 +193,14 @@ def _look_between(
     along = (squares[:, first] - squares[:, second] + length) / (2 * length)
     aside = np.maximum(squares[:, first] - along**2 * length, 0.0)
     members = (label == first) | (label == second)
-    near = members & (np.abs(along - 0.5) <= _NEAR)
-    near_share = float(weights[near].sum() / weights[members].sum())
+    away, own = np.abs(along[members] - 0.5), weights[members]
     inside = aside <= np.quantile(aside[members], _REACH)
     depth, surprise = _find_valley(along[inside], weights[inside])
-    if depth >= LEAST_DEPTH and surprise >= LEAST_SURPRISE and near_share > _OPEN:
-        # The straight line leaves a crowd that is bent: a ring, a crescent. So look where the two come nearest as well.
-        depth = min(
-            depth, _compare_crowds(points[members], weights[members], label[members] == second, np.abs(along[members] - 0.5))
-        )
-    return Border(first, second, depth, surprise, near_share)
+    straight = Border(first, second, depth, surprise, near_share=float(own[away <= _NEAR].sum() / own.sum()))
+    if not straight.is_valley or straight.near_share <= _OPEN:
+        return straight
+    # The straight line leaves a crowd that is bent: a ring, a crescent. So look where the two come nearest as well.
+    return replace(straight, depth=min(depth, _compare_crowds(points[members], own, label[members] == second, away)))
 
 
 def _compare_crowds(points: Array, weights: Array, is_second: npt.NDArray[np.bool_], away: Array) -> float:

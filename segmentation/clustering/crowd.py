@@ -8,13 +8,14 @@ survive in its values, so a column of several summits is smoothed until it has o
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import ndtri
 
 from segmentation.clustering.points import Array
 
 # A value of so many rows is a level of its own, or a spike such as zero; it is kept, not smoothed.
-_SPIKE_SHARE = 0.02
+SPIKE_SHARE = 0.02
 _BINS = 512
 # A summit is one if the density falls by this share of the highest before it rises again: the tails have many small ones.
 _LEAST_FALL = 0.05
@@ -56,7 +57,7 @@ def smooth_summits(values: Array, rng: np.random.Generator) -> Array:
     Spikes are left where they are.
     """
     _, place, times = np.unique(values, return_inverse=True, return_counts=True)
-    loose = times[place] < max(2.0, _SPIKE_SHARE * len(values))
+    loose = is_loose(times)[place]
     some = values[loose]
     if len(some) < _BINS // 8 or np.ptp(some) == 0:
         return values
@@ -68,6 +69,12 @@ def smooth_summits(values: Array, rng: np.random.Generator) -> Array:
     smoothed = values.copy()
     smoothed[loose] = some.mean() + (wider - some.mean()) / np.sqrt(1 + bandwidth**2 / variance)
     return smoothed
+
+
+def is_loose(times: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Return which of a column's distinct values are no spikes, by how many rows have each."""
+    loose: npt.NDArray[np.bool_] = times < max(2.0, SPIKE_SHARE * times.sum())
+    return loose
 
 
 def _order(block: Array, rng: np.random.Generator) -> np.ndarray:

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from segmentation.clustering.agreement import Labels, adjusted_rand, cross_tabulate, matched_jaccards
-from segmentation.clustering.borders import Parting, count_parts, find_borders, find_parting, spread_ties
+from segmentation.clustering.agreement import Labels, adjusted_rand, cross_tabulate, matched_jaccards, nearest
+from segmentation.clustering.borders import Parting, count_parts, find_parting, spread_ties
 from segmentation.clustering.crowd import draw_crowd
 from segmentation.clustering.lloyd import Descent, descend
 from segmentation.clustering.measures import evaluate_grid
@@ -26,31 +26,7 @@ _GAIN = 1e-4
 RESAMPLE, PERMUTE, CROWD, PART = 1, 2, 3, 4
 
 
-@dataclass(frozen=True)
-class Support:
-    """What refits say of one K.
-
-    Attributes
-    ----------
-    adjusted_rand : mean over the resamples
-    jaccards, lowest_jaccards : per centre, mean and lowest over the resamples
-    permuted, crowds : what K centres find on tables with permuted columns, and on tables that are one crowd
-    parting : how the published segments lie to each other
-    onward : customers by segment of this K (rows) and of the next (columns); None of the last K
-    """
-
-    adjusted_rand: float
-    jaccards: tuple[float, ...]
-    lowest_jaccards: tuple[float, ...]
-    permuted: "Chance"
-    crowds: "Chance"
-    parting: Parting
-    onward: tuple[tuple[float, ...], ...] | None
-
-    @property
-    def weakest(self) -> float:
-        """The Jaccard of the segment that is found again least."""
-        return min(self.jaccards)
+CrossTable = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -67,6 +43,33 @@ class Chance:
     explained: float
     silhouette: float | None
     parts: int
+
+
+@dataclass(frozen=True)
+class Support:
+    """What refits say of one K.
+
+    Attributes
+    ----------
+    adjusted_rand : mean over the resamples
+    jaccards, lowest_jaccards : per centre, mean and lowest over the resamples
+    permuted, crowds : what K centres find on tables with permuted columns, and on tables that are one crowd
+    parting : how the published segments lie to each other
+    onward : customers by segment of this K (rows) and of the next (columns); empty of the last K
+    """
+
+    adjusted_rand: float
+    jaccards: tuple[float, ...]
+    lowest_jaccards: tuple[float, ...]
+    permuted: Chance
+    crowds: Chance
+    parting: Parting
+    onward: CrossTable
+
+    @property
+    def weakest(self) -> float:
+        """The Jaccard of the segment that is found again least."""
+        return min(self.jaccards)
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def support_grid(points: Points, sample: Block, centers: Mapping[int, Array], re
             permuted=[one.by_k[k] for one in chances[:permuted]],
             crowds=[one.by_k[k] for one in chances[permuted:]],
             parting=parted.partings[k],
-            onward=parted.onward.get(k),
+            onward=parted.onward[k],
         )
         for k in centers
     }
@@ -131,7 +134,7 @@ def count_nulls(null_tables: int) -> tuple[int, int]:
 
 
 def summarise(
-    tables: Sequence[Array], *, permuted: Sequence[Chance], crowds: Sequence[Chance], parting: Parting, onward: Array | None
+    tables: Sequence[Array], *, permuted: Sequence[Chance], crowds: Sequence[Chance], parting: Parting, onward: CrossTable
 ) -> Support:
     """Put together one K: cross tables of published and refitted segments, and what tables without groups gave."""
     jaccards = np.array([matched_jaccards(table) for table in tables])
@@ -142,7 +145,7 @@ def summarise(
         permuted=_sum_up(permuted),
         crowds=_sum_up(crowds),
         parting=parting,
-        onward=None if onward is None else tuple(map(tuple, onward.tolist())),
+        onward=onward,
     )
 
 
@@ -174,7 +177,7 @@ class Parted:
     """By K, how the published segments lie to each other, and the cross table with the next K's."""
 
     partings: dict[int, Parting]
-    onward: dict[int, Array]
+    onward: dict[int, CrossTable]
 
 
 def _refit(sample: Block, centers: dict[int, Array], refits: Refits, item: tuple[int, int]) -> Comparisons | Chances | Parted:
@@ -192,13 +195,11 @@ def part(labels: Mapping[int, Labels], sample: Block, centers: Mapping[int, Arra
     """Look at the published segments of every K: what lies between them, in them, and where their customers are in the next K."""
     weights, points = customers_of(sample), spread_ties(sample.points, rng)
     k_values = sorted(centers)
-    return Parted(
-        {k: find_parting(points, weights, centers[k], rng, labels[k]) for k in k_values},
-        {
-            k: cross_tabulate(labels[k], labels[after], weights, shape=(len(centers[k]), len(centers[after])))
-            for k, after in pairwise(k_values)
-        },
-    )
+    onward: dict[int, CrossTable] = {k_values[-1]: ()}
+    for k, after in pairwise(k_values):
+        table = cross_tabulate(labels[k], labels[after], weights, shape=(len(centers[k]), len(centers[after])))
+        onward[k] = tuple(map(tuple, table.tolist()))
+    return Parted({k: find_parting(points, weights, centers[k], labels[k], rng) for k in k_values}, onward)
 
 
 def _compare(sample: Block, centers: dict[int, Array], refits: Refits, rng: np.random.Generator) -> Comparisons:
@@ -222,7 +223,7 @@ def _try_chance(table: Block, k_values: Sequence[int], refits: Refits, rng: np.r
         ArrayPoints(table), {k: fit.centers for k, fit in fits.items()}, {k: fit.tally for k, fit in fits.items()}
     )
     points = spread_ties(table.points, rng)
-    parts = {k: count_parts(find_borders(points, customers_of(table), fits[k].centers), len(fits[k].centers)) for k in k_values}
+    parts = {k: count_parts(points, customers_of(table), fits[k].centers) for k in k_values}
     return Chances({k: Chance(one.explained_share, one.silhouette, parts[k]) for k, one in measured.items()})
 
 
@@ -272,12 +273,6 @@ def _even_out(sample: Block, rng: np.random.Generator) -> Array:
     places = (rng.random() + np.arange(rows)) / rows * weights.sum()
     points: Array = sample.points[np.minimum(np.searchsorted(np.cumsum(weights), places), rows - 1)].astype(np.float64)
     return points
-
-
-def nearest(centers: Array, points: Array) -> Labels:
-    """Return each point's nearest centre, the first in a tie."""
-    labels: Labels = ((centers * centers).sum(1) - 2 * points @ centers.T).argmin(1)
-    return labels
 
 
 def customers_of(block: Block) -> Array:

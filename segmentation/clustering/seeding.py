@@ -39,7 +39,7 @@ def choose_coreset(block: Block, *, moments: Array, rows: int) -> Block:
     Parameters
     ----------
     moments : shape (dimensions + 3,)
-        ``kernels.total_moments`` of the whole table.
+        ``sweeps.total_moments`` of the whole table.
     """
     if moments[-1] <= rows:
         return block

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from segmentation.grid.choice import RULES, Candidate, Choice, Structure
+from segmentation.grid.choice import RULES, Choice, Structure
+from segmentation.grid.gates import Candidate
 
 _STRUCTURES: dict[Structure, str] = {
     "strong": "every segment is a group of its own, parted from the others by deep valleys, and comes back on resamples",

@@ -11,7 +11,8 @@ from segmentation.clustering.measures import Evaluation
 from segmentation.clustering.refits import Chance, Support
 from segmentation.config.schema import Clustering
 from segmentation.errors import ModelError
-from segmentation.grid.choice import Candidate, Choice, Dominant, Thresholds, choose_k
+from segmentation.grid.choice import Choice, choose_k
+from segmentation.grid.gates import Candidate, Dominant, Thresholds
 from segmentation.grid.solve import Solved
 
 _BANDS = {0.85: "highly stable", 0.75: "stable", 0.6: "doubtful", 0.0: "unstable"}
@@ -255,11 +256,8 @@ def compare_rows(solved: Solved, orders: dict[int, list[int]]) -> list[dict[str,
     k_values = [fit.k for fit, _ in solved.solutions]
     rows = []
     for k, after in pairwise(k_values):
-        onward = solved.supports[k].onward
-        if onward is None:
-            continue
-        table = np.array(onward)[np.ix_(orders[k], orders[after])]
-        shares = table / np.maximum(table.sum(1, keepdims=True), 1e-300)
+        table = np.array(solved.supports[k].onward)[np.ix_(orders[k], orders[after])]
+        sizes = table.sum(1)
         rows += [
             {
                 "k": k,
@@ -267,8 +265,8 @@ def compare_rows(solved: Solved, orders: dict[int, list[int]]) -> list[dict[str,
                 "next_k": after,
                 "next_segment_id": next_segment,
                 "customer_share": float(table[segment, next_segment] / table.sum()),
-                "segment_share": float(shares[segment, next_segment]),
+                "segment_share": float(table[segment, next_segment] / sizes[segment]),
             }
-            for segment, next_segment in zip(*np.nonzero(table), strict=True)
+            for segment, next_segment in np.argwhere(table).tolist()
         ]
-    return [row | {name: int(row[name]) for name in ("segment_id", "next_segment_id")} for row in rows]
+    return rows

@@ -11,14 +11,11 @@ import numpy.typing as npt
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from segmentation.clustering.preparation import EXACT_CUSTOMERS, RANK_ERROR
 from segmentation.money import MILLION, as_money, millionths
 
-# Exact quantiles need every value in memory, and numpy sorts them at a tenth of Spark's cost; beyond this a sketch with
-# rank error 1e-4 serves.
-_EXACT_CUSTOMERS = 1_000_000
 SHARES = (0.01, *(place / 40 for place in range(1, 40)), 0.99)
 _QUANTILES = {"median": 0.5, "p10": 0.1, "p25": 0.25, "p75": 0.75, "p90": 0.9}
-
 
 # One row of ``summarise_numbers``.
 Summarised = Mapping[str, Any]
@@ -61,7 +58,7 @@ def summarise_numbers(members: DataFrame, *, numbers: Sequence[str], revenue: st
         of ``present``, ``mean``, ``deviation``, ``lowest``, ``highest``, ``flags`` (values 0 or 1) and ``quantiles``
         (``SHARES``; None without values).
     """
-    if customers > _EXACT_CUSTOMERS:
+    if customers > EXACT_CUSTOMERS:
         return [row.asDict() for row in _sketch_numbers(members, numbers, revenue).collect()]
     values = [F.col(f"`{name}`").cast("double").alias(f"n{place}") for place, name in enumerate(numbers)]
     money = [millionths(as_money(revenue)).alias("revenue")] if revenue else []
@@ -116,7 +113,7 @@ def _sketch_numbers(members: DataFrame, numbers: Sequence[str], revenue: str | N
                 F.min(value).alias("lowest"),
                 F.max(value).alias("highest"),
                 F.count_if(value.isin(0.0, 1.0)).alias("flags"),
-                F.percentile_approx(value, shares, 10_000).alias("quantiles"),
+                F.percentile_approx(value, shares, round(1 / RANK_ERROR)).alias("quantiles"),
             ).alias(f"n{place}")
         ]
     money = F.sum(as_money(revenue)) if revenue else F.lit(None)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from segmentation.clustering.agreement import nearest
 from segmentation.clustering.borders import find_borders, find_parting, join_segments, spread_ties
 from segmentation.clustering.lloyd import descend
 from segmentation.clustering.points import Array, ArrayPoints, Block
@@ -19,7 +20,8 @@ def segments(points: Array, k: int) -> Array:
 def parting(points: Array, k: int) -> tuple[int, int]:
     """Return how many of k segments are apart, and how many have a valley inside."""
     rng = np.random.default_rng(0)
-    found = find_parting(spread_ties(points, rng), np.ones(len(points)), segments(points, k), rng)
+    spread, centers = spread_ties(points, rng), segments(points, k)
+    found = find_parting(spread, np.ones(len(points)), centers, nearest(centers, spread), rng)
     return found.parts, sum(found.splittable)
 
 

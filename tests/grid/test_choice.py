@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from segmentation.grid.choice import Candidate, Choice, Dominant, Thresholds, choose_k, find_knee, judge_candidate
+from segmentation.grid.choice import Choice, choose_k, find_knee
 from segmentation.grid.choice_in_words import explain_choice, explain_others
+from segmentation.grid.gates import Candidate, Dominant, Thresholds, judge_candidate
 
 THRESHOLDS = Thresholds(min_share=0.05, max_share=0.8, min_stability=0.6, min_null_gain=0.05, max_iterations=100)
 SPEND = Dominant("monetary_total", 0.97, 0.4)

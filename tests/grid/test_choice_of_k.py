@@ -11,9 +11,10 @@ from pyspark.ml.linalg import Vectors
 from pyspark.sql import SparkSession
 from sklearn.metrics import adjusted_rand_score
 
+from segmentation.clustering.agreement import nearest
 from segmentation.clustering.fused import Settings
 from segmentation.clustering.points import work_on_points
-from segmentation.clustering.refits import Refits, nearest
+from segmentation.clustering.refits import Refits
 from segmentation.config.schema import Clustering
 from segmentation.grid.evidence import weigh
 from segmentation.grid.solve import Solved, solve_and_support
@@ -58,7 +59,7 @@ def test_noise_is_called_noise(spark: SparkSession, name: str, seed: int) -> Non
 def test_unscaled_whales_are_not_two_segments(spark: SparkSession, seed: int) -> None:
     found = SCRIPT.choose(SCRIPT.TABLES["unscaled whales"](spark, seed))
 
-    assert found.by_silhouette == 2
+    assert found.by("silhouette") == 2
     assert found.candidates[0].largest_share > 0.99
     assert found.choice.k != 2
     assert "Total spend holds" in found.choice.traps[2]
