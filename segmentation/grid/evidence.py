@@ -147,14 +147,17 @@ def grid_rows(
     ]
 
 
-def replace_by_single(rows: Sequence[dict[str, Any]], solution: Solution, decision: str) -> list[dict[str, Any]]:
-    """Return the rows of ``tables.GRID`` with the single segment, which stands for no structure, as the one chosen."""
+def replace_by_single(rows: Sequence[dict[str, Any]], solution: Solution, decision: str, *, verdict: str) -> list[dict[str, Any]]:
+    """Return the rows of ``tables.GRID`` with the single segment, which stands for no structure, as the one chosen.
+
+    ``verdict`` is that of the K that the rule would have taken.
+    """
     fit, found = solution
     single = dict.fromkeys(rows[0]) | {name: rows[0][name] for name in ("solver", "algorithm", "silhouette_error")}
     single |= {"k": 1, "wssse": found.wssse, "explained_share": 0.0, "smallest_share": 1.0, "largest_share": 1.0}
     single |= {"iterations": fit.iterations, "converged": fit.converged, "effective_k": 1, "seed": fit.seed}
     single |= {"is_eligible": False, "is_chosen": True, "is_knee": False, "verdict": "chosen", "decision": decision}
-    passed_over = {"is_chosen": False, "decision": None, "verdict": "passed over: no more structure than chance"}
+    passed_over = {"is_chosen": False, "decision": None, "verdict": verdict}
     others = [row | passed_over if row["is_chosen"] else row for row in rows]
     return [single, *others]
 

@@ -45,14 +45,15 @@ def fit_grid(run: Run) -> str:
     orders = {one[0].k: order_centers(one, preparation, revenue=config.revenue_feature) for one in solved.solutions}
     decision = explain_choice(candidates, choice, rule=clustering.rule)
     verdicts = explain_others(candidates, choice, rule=clustering.rule)
-    unwanted = ("none",) if clustering.no_structure_from == "none" else ("none", "continuum")
+    asks_groups = clustering.no_structure_from == "continuum"
+    unwanted, wanted = (("none", "continuum"), "groups") if asks_groups else (("none",), "more structure than chance")
     policy = clustering.no_structure if choice.structure in unwanted and config.k is None else "warn"
     chosen = next(one for one in solved.solutions if one[0].k == choice.k)
     rows = grid_rows(solved, candidates, choice, verdicts, decision=decision, algorithm=clustering.algorithm)
     if policy == "single":
         decision = f"K = 1: a single segment, as clustering.no_structure asks. What the rule would have said: {decision}"
         chosen = solve_single(prepared, dimensions=preparation.dimensions, customers=customers, seed=clustering.seeds[0])
-        rows = replace_by_single(rows, chosen, decision)
+        rows = replace_by_single(rows, chosen, decision, verdict=f"passed over: no {wanted}")
     run.write_rows(
         (rows, GRID),
         ([*decision_rows(choice), structure_row(choice, candidates)], DECISION),
@@ -61,8 +62,7 @@ def fit_grid(run: Run) -> str:
         (compare_rows(solved, orders), COMPARE),
     )
     if policy == "fail":
-        expected = "groups" if clustering.no_structure_from == "continuum" else "more structure than chance"
-        raise ModelError("clustering.no_structure", expected=expected, found=decision)
+        raise ModelError("clustering.no_structure", expected=wanted, found=decision)
     order = order_centers(chosen, preparation, revenue=config.revenue_feature)
     model = build_whole_model(preparation, prepared, solved, chosen, order=order, clustering=clustering)
     k, seed, centers = chosen[0].k, chosen[0].seed, chosen[0].centers[order]

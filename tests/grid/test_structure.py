@@ -79,6 +79,24 @@ def test_noise_is_one_segment_where_that_is_the_policy_unless_a_k_is_asked_for(s
     assert overridden["rule_k"] in (2, 3, 4)
 
 
+def test_a_continuum_is_no_structure_only_where_that_is_asked_for(spark: SparkSession, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    crowd = rng.normal(size=(400, 1)) + 0.5 * rng.normal(size=(400, 2))
+    policy = "resamples: 5, no_structure: single"
+    taken, left = tmp_path / "taken", tmp_path / "left"
+    for folder in (taken, left):
+        folder.mkdir()
+
+    single = run_all(spark, write_members(taken, crowd, policy + ", no_structure_from: continuum"), "single")
+    several = run_all(spark, write_members(left, crowd, policy), "several")
+
+    found = [first_row(run.read(RUNS)) for run in (single, several)]
+    assert [row["structure"] for row in found] == ["continuum", "continuum"]
+    assert found[0]["k"] == 1
+    assert found[1]["k"] > 1
+    assert "passed over: no groups" in {row["verdict"] for row in single.read(GRID).collect()}
+
+
 @pytest.mark.parametrize("algorithm", ["bisecting_kmeans", "gaussian_mixture"])
 def test_other_algorithms_fill_the_same_tables_and_their_model_is_saved(
     spark: SparkSession, tmp_path: Path, algorithm: str
