@@ -12,10 +12,12 @@ from segmentation import __version__
 from segmentation.config.load import load_config
 from segmentation.config.sources import SOURCE_NAMES
 from segmentation.errors import ConfigError, PublishError, SegmentationError
+from segmentation.faults import explain
 from segmentation.report.stage import find_published, read_told, report_place, save_report
 from segmentation.report.terminal import tabulate, write_csv
 from segmentation.tables import CURRENT
 from segmentation.warehouse.lake import Lake, needs_session, open_lake
+from segmentation.warehouse.mending import finish_if_free
 
 if TYPE_CHECKING:
     from segmentation.run import Run
@@ -41,25 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SegmentationError as error:
         return _report(error, str(error), error.exit_code, verbose)
     except Exception as error:
-        if not _is_spark(error):
+        told = explain(error)
+        if told is None:
             raise
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        cause = next((line for line in lines if "Exception" in line or line.startswith("[")), lines[0] if lines else "?")
-        return _report(error, f"Spark: {cause[:300]} (--verbose shows all)", 1, verbose)
+        return _report(error, str(told), told.exit_code, verbose)
     except KeyboardInterrupt:
         print("segmentation: stopped; what was published stays current", file=sys.stderr)
         return 130
     return 0
-
-
-def _is_spark(error: Exception) -> bool:
-    """Say whether Spark raised it; where Spark was never imported, it did not."""
-    if "pyspark" not in sys.modules:
-        return False
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
-    return isinstance(error, PySparkException | Py4JError)
 
 
 def _report(error: BaseException, line: str, exit_code: int, verbose: bool) -> int:
@@ -86,6 +77,10 @@ def _parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--k", type=int, metavar="K", help="take this K whatever the grid says")
         command.add_argument("--run-id", metavar="ID", help="repeat or go on with this run")
+        if name == "run":
+            command.add_argument(
+                "--resume", action="store_true", help="go on after the last stage that ended of a run that did not"
+            )
     for name, told in _VIEWS.items():
         command = _add_command(commands, name, told)
         command.add_argument("--run-id", "--run", metavar="ID", help="a published run; the newest by default")
@@ -120,7 +115,8 @@ def _run(options: argparse.Namespace) -> None:
     from segmentation.progress import Progress
     from segmentation.warehouse.session import open_session
 
-    request = make_request(config, options.run_id, _COMMANDS[options.command], draws=options.command == "run")
+    stages, is_whole = _COMMANDS[options.command], options.command == "run"
+    request = make_request(config, options.run_id, stages, draws=is_whole, resumes=is_whole and options.resume)
     progress = Progress()
     with progress.stage("start Spark"):
         spark, is_own = open_session(verbose=options.verbose, source_bytes=measure_sources(config.sources))
@@ -152,6 +148,7 @@ def _view(options: argparse.Namespace) -> None:
 
 
 def _draw_or_tell(options: argparse.Namespace, lake: Lake) -> None:
+    finish_if_free(lake)
     published = find_published(lake, options.run_id)
     if options.command == "report":
         print(f"Report: {save_report(published)}")

@@ -1,6 +1,7 @@
 """The stages in order; each reads its tables and writes its tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,17 +10,19 @@ from pyspark.sql import SparkSession
 from segmentation.advice.stage import advise
 from segmentation.assign.stage import assign_customers
 from segmentation.config.schema import Config
-from segmentation.errors import PublishError
+from segmentation.errors import PublishError, SegmentationError
+from segmentation.faults import explain
 from segmentation.features.stage import build_features
 from segmentation.grid.stage import fit_grid
 from segmentation.ingest.stage import ingest
 from segmentation.progress import Progress
 from segmentation.publish.stage import publish
 from segmentation.report.stage import find_published, save_report
-from segmentation.run import Run
+from segmentation.run import Run, end_stage, fail_run, find_unfinished
 from segmentation.segments.stage import describe_segments
-from segmentation.warehouse.lake import open_lake
+from segmentation.warehouse.lake import Lake, open_lake
 from segmentation.warehouse.layout import RUN_ID_PATTERN
+from segmentation.warehouse.mending import finish_publication
 
 Stage = Callable[[Run], str]
 STAGES: dict[str, Stage] = {
@@ -41,21 +44,20 @@ class Request:
     run_id: str
     stages: tuple[str, ...]
     draws: bool = False  # the report, once the run is published
+    resumes: bool = False  # goes on after the last stage that ended
 
 
 def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
     """Run the stages asked for, in one session, and return what is known of the run."""
-    config = request.config
-    run = Run(
-        run_id=request.run_id,
-        config=config,
-        lake=open_lake(config.warehouse, spark),
-        started_at=datetime.now(UTC),
-    )
-    with run.lake.locked():
+    config, lake = request.config, open_lake(request.config.warehouse, spark)
+    with lake.locked():
+        for mended in finish_publication(lake):
+            progress.say(mended)
+        run_id, stages = _find_work(lake, request)
+        run = Run(run_id=run_id, config=config, lake=lake, started_at=datetime.now(UTC))
         try:
-            for name in request.stages:
-                with progress.stage(name, spark.sparkContext) as told:
+            for name in stages:
+                with progress.stage(name, spark.sparkContext) as told, _accounted(run, name):
                     told.append(STAGES[name](run))
         finally:
             run.let_go()
@@ -66,18 +68,45 @@ def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
     return run
 
 
-def make_request(config: Config, run_id: str | None, stages: tuple[str, ...], *, draws: bool = False) -> Request:
-    """Return a request with the run id asked for, or with a new one where the run begins.
+def _find_work(lake: Lake, request: Request) -> tuple[str, tuple[str, ...]]:
+    """Return the run and the stages to do: all asked for, or of a run that is resumed those that did not end."""
+    if not request.resumes:
+        return request.run_id, request.stages
+    run_id, finished = find_unfinished(lake, request.config, request.run_id or None)
+    names = list(STAGES)
+    return run_id, tuple(names[names.index(finished) + 1 :] if finished in names else names)
+
+
+@contextmanager
+def _accounted(run: Run, stage: str) -> Iterator[None]:
+    """Write into ``runs`` how a stage ended; a run that failed says why."""
+    try:
+        yield
+    except BaseException as error:
+        told = explain(error)
+        why = str(told) if told else type(error).__name__
+        with suppress(SegmentationError):  # a warehouse that cannot be written is what the error tells already
+            fail_run(run, stage, why)
+        raise
+    end_stage(run, stage)
+
+
+def make_request(
+    config: Config, run_id: str | None, stages: tuple[str, ...], *, draws: bool = False, resumes: bool = False
+) -> Request:
+    """Return a request with the run id asked for, or with a new one where the run begins; without one it may resume any.
 
     Raises
     ------
     PublishError
         If a later stage has no run to go on with, or the id has other characters than a file name allows.
     """
+    if run_id is None and resumes:
+        return Request(config, "", stages, draws, resumes)
     if run_id is None:
         if "ingest" not in stages:
             raise PublishError("--run-id", expected="the run that ingest began", found="none")
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}Z-{config.fingerprint()[:6]}"
     if not RUN_ID_PATTERN.fullmatch(run_id):
         raise PublishError("--run-id", expected="letters, digits and ._:+-, at most 100", found=repr(run_id))
-    return Request(config, run_id, stages, draws)
+    return Request(config, run_id, stages, draws, resumes)

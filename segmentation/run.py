@@ -13,7 +13,7 @@ import segmentation
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError, PublishError
 from segmentation.parallel import side_by_side
-from segmentation.tables import PUBLISHED, RUNNING, RUNS, Rows, Table
+from segmentation.tables import FAILED, PUBLISHED, RUNNING, RUNS, Rows, Table
 from segmentation.warehouse.lake import Lake
 from segmentation.warehouse.session import delta_version
 
@@ -120,6 +120,39 @@ def note(run: Run, **facts: Any) -> None:
         _check_same(run, known, **facts)
     else:
         run.write_rows(([known | facts], RUNS))
+
+
+def end_stage(run: Run, stage: str) -> None:
+    """Write down that a stage has ended, for a run to be resumed after it; a published run has ended them all."""
+    known = check_begun(run)
+    if known["status"] != PUBLISHED:
+        run.write_rows(([known | {"status": RUNNING, "finished_stage": stage, "failure": None}], RUNS))
+
+
+def fail_run(run: Run, stage: str, why: str) -> None:
+    """Write down that a run failed and why, if it has begun; one that is published stays so."""
+    known = read_run(run)
+    if known is not None and known["status"] != PUBLISHED:
+        run.write_rows(([known | {"status": FAILED, "failure": f"{stage}: {why}"}], RUNS))
+
+
+def find_unfinished(lake: Lake, config: Config, run_id: str | None) -> tuple[str, str | None]:
+    """Return the run to resume, the newest unpublished one of this configuration where none is asked for, and its last stage.
+
+    Raises
+    ------
+    PublishError
+        If there is none, or the one asked for is published.
+    """
+    rows = [row for row in lake.read_rows(RUNS) if run_id in (None, row["run_id"])]
+    fitting = [row for row in rows if row["status"] != PUBLISHED and (run_id or row["config_hash"] == config.fingerprint())]
+    if not fitting:
+        found = "a published one" if run_id and rows else "none"
+        raise PublishError(
+            f"--resume {run_id or ''}".strip(), expected="a run of this configuration that did not end", found=found
+        )
+    newest = max(fitting, key=lambda row: (row["started_at"], row["run_id"]))
+    return newest["run_id"], newest["finished_stage"]
 
 
 def _check_same(run: Run, known: dict[str, Any], **facts: Any) -> None:

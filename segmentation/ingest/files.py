@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 
 from segmentation.config.sources import Sources, SourceSpec
 from segmentation.errors import SourceError, pick
+from segmentation.faults import explain_machine
 from segmentation.ingest.columns import SourceColumn, check_type, parse, tidy
 from segmentation.ingest.formats import CORRUPT, FORMATS, Format
 
@@ -152,6 +153,8 @@ def readable(place: str) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
+        if machine := explain_machine(error):
+            raise machine from error
         # The reason is often a cause of a cause, which only the stack trace names.
         text = f"{error}\n{getattr(error, '_stackTrace', '')}"
         raise SourceError(place, expected="a readable source", found=_cause(text)) from error

@@ -3,18 +3,20 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from segmentation.parallel import side_by_side
 from segmentation.run import Run, check_begun, facts_of
-from segmentation.tables import CURRENT, PUBLISHED, RUNNING, RUNS, Table
+from segmentation.tables import CURRENT, PUBLISHED, RUNS, Table
+from segmentation.warehouse.mending import SHOWN, show_run
 
 
 def publish_run(run: Run, *, facts: dict[str, Any], tables: Sequence[Table], published_at: datetime) -> None:
     """Check the protocol of ``tables``, publish the run by one commit to ``runs``, then refresh ``current_*``.
 
-    A crash before the commit leaves the former run current; one after it leaves ``current_*`` at the former run,
-    whole, until the next publication.
+    A crash before the commit leaves the former run current; after one that comes later the next command that opens the
+    warehouse brings ``current_*`` to this run (``finish_publication``).
     """
     spark, store = run.lake.spark, run.lake.store
     side_by_side(spark, store.check_protocol, tables)
@@ -24,18 +26,15 @@ def publish_run(run: Run, *, facts: dict[str, Any], tables: Sequence[Table], pub
     row = known | {
         **{name: value for name, value in facts_of(run).items() if value is not None},
         **facts,
-        "started_at": known["started_at"] if known["status"] == RUNNING else run.started_at,
+        "started_at": run.started_at if known["status"] == PUBLISHED else known["started_at"],
         "status": PUBLISHED,
+        "finished_stage": "publish",
+        "failure": None,
         "published_seq": max((one["published_seq"] or 0 for one in run.lake.read_rows(RUNS)), default=0) + 1,
         "table_versions": json.dumps(versions, sort_keys=True),
         "model_path": run.model_path,
         "published_at": published_at,
     }
     run.write_rows(([row], RUNS))
-    copied = [table for table in tables if table.name in CURRENT]
-
-    def refresh(table: Table) -> None:
-        run.lake.copy(table, CURRENT[table.name], run_id=run.run_id, rows=facts["customers"])
-
-    side_by_side(spark, refresh, copied)
-    side_by_side(spark, store.check_protocol, [RUNS, *(CURRENT[table.name] for table in copied)])
+    side_by_side(spark, partial(show_run, run.lake, row), SHOWN)
+    side_by_side(spark, store.check_protocol, [RUNS, *(CURRENT[table.name] for table in SHOWN)])

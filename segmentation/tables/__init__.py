@@ -24,7 +24,7 @@ from segmentation.tables.core import (
 from segmentation.tables.features import FEATURES
 from segmentation.tables.grid import BORDERS, CENTROIDS, COMPARE, DECISION, GRID, STABILITY
 from segmentation.tables.ingest import CUSTOMERS, KEPT, QUARANTINE, ROW_COUNTS, TRANSACTIONS
-from segmentation.tables.runs import CURRENT, PUBLISHED, RUNNING, RUNS
+from segmentation.tables.runs import CURRENT, FAILED, PUBLISHED, RUNNING, RUNS
 from segmentation.tables.segments import (
     EXEMPLARS,
     FIGURES,
@@ -53,6 +53,7 @@ __all__ = [
     "DOUBLE",
     "EVERY",
     "EXEMPLARS",
+    "FAILED",
     "FEATURES",
     "FIGURES",
     "GRID",

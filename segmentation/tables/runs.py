@@ -6,7 +6,7 @@ from segmentation.tables.assign import ASSIGNMENTS
 from segmentation.tables.core import DATE, DOUBLE, INT, LONG, RUN_ID, STRING, TIMESTAMP, Column, Table
 from segmentation.tables.segments import PROFILES, SEGMENTS
 
-RUNNING, PUBLISHED = "RUNNING", "PUBLISHED"
+RUNNING, FAILED, PUBLISHED = "RUNNING", "FAILED", "PUBLISHED"
 
 RUNS = Table(
     "runs",
@@ -14,7 +14,9 @@ RUNS = Table(
     ("run_id",),
     (
         RUN_ID,
-        Column("status", STRING, "RUNNING or PUBLISHED", required=True),
+        Column("status", STRING, "RUNNING, FAILED or PUBLISHED", required=True),
+        Column("finished_stage", STRING, "last stage that ended; what --resume goes on after"),
+        Column("failure", STRING, "why a run FAILED: the stage and its one line"),
         Column("published_seq", LONG, "publication order, 1 first; the largest is current"),
         Column("as_of", DATE, "first day not seen; null without transactions"),
         Column("k", INT, "number of segments chosen"),

@@ -10,7 +10,16 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from segmentation.errors import PublishError
 from segmentation.tables import Table
-from segmentation.warehouse.layout import PROPERTIES, arrow_schema, by_run, check_protocol, find_new_columns, user_metadata
+from segmentation.warehouse.layout import (
+    LOOKED_BACK,
+    PROPERTIES,
+    arrow_schema,
+    by_run,
+    check_protocol,
+    find_new_columns,
+    read_published_seq,
+    user_metadata,
+)
 
 # The schemes that delta-rs writes by the environment's usual variables, with a commit that cannot be lost.
 SCHEMES = ("", "file", "s3", "abfss", "gs")
@@ -60,26 +69,42 @@ class ArrowStore:
         except (DeltaError, OSError) as error:
             raise _unwritten(place, error) from error
 
-    def copy(self, table: Table, run_id: str, target: Table) -> None:
-        """Replace ``target`` as a whole by a run's slice of ``table``, batch by batch."""
+    def copy(self, table: Table, run_id: str, target: Table, published_seq: int) -> None:
+        """Replace ``target`` as a whole by a run's slice of ``table``, batch by batch, and say of which publication it is."""
         schema = arrow_schema(target)
         columns = ", ".join(f'"{name}"' for name in schema.names)
         batches = self._ask(table, f"SELECT {columns} FROM {{slice}} WHERE {by_run(run_id)}")
         reader = pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in batches))
         place = self.place(target)
+        said = CommitProperties(custom_metadata=user_metadata(run_id, published_seq=published_seq))
         try:
             if self.exists(target):
-                write_deltalake(place, reader, mode="overwrite")
+                write_deltalake(place, reader, mode="overwrite", commit_properties=said)
             else:
-                write_deltalake(place, reader, description=target.comment, configuration=PROPERTIES)
+                new: dict[str, Any] = {"description": target.comment, "configuration": PROPERTIES}
+                write_deltalake(place, reader, commit_properties=said, **new)
         except (DeltaError, OSError) as error:
             raise _unwritten(place, error) from error
+
+    def published_seq(self, target: Table) -> int | None:
+        """Return which publication a table of ``copy`` shows, None where nothing says so."""
+        return read_published_seq(self._open(target).history(LOOKED_BACK)) if self.exists(target) else None
 
     def count(self, table: Table, run_id: str) -> int:
         """Return the rows of a run's slice as Delta's log has them; no file is opened."""
         files = pa.table(self._open(table).get_add_actions(flatten=True))
         rows = zip(files["partition.run_id"].to_pylist(), files["num_records"].to_pylist(), strict=True)
         return sum(records for run, records in rows if run == run_id)
+
+    def run_ids(self, table: Table) -> set[str]:
+        """Return the runs that have rows in a table."""
+        if not self.exists(table):
+            return set()
+        return set(pa.table(self._open(table).get_add_actions(flatten=True))["partition.run_id"].to_pylist())
+
+    def delete(self, table: Table, run_id: str) -> None:
+        """Take a run's rows out of a table, by one commit; its history keeps them until it is vacuumed."""
+        self._open(table).delete(by_run(run_id), commit_properties=CommitProperties(custom_metadata=user_metadata(run_id)))
 
     def query(self, table: Table, question: str) -> list[dict[str, Any]]:
         """Return the answer to a question in SQL about ``{slice}``, the table, by delta-rs's own engine."""

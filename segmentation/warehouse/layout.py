@@ -6,7 +6,8 @@ Every column can hold nulls as stored: no Spark writer makes a table and its fir
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pyarrow as pa
 
@@ -21,6 +22,8 @@ PROPERTIES = {
     "delta.dataSkippingNumIndexedCols": "2",  # statistics of every column double the time of a write
 }
 LARGEST_READER, LARGEST_WRITER = 1, 3
+# A table that somebody else maintains has commits of theirs over ours.
+LOOKED_BACK = 50
 RUN_ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}")
 
 _ARROW = {
@@ -47,9 +50,20 @@ def by_run(run_id: str) -> str:
     return f"run_id = '{run_id}'"
 
 
-def user_metadata(run_id: str | None) -> dict[str, str]:
-    """Return what a commit says of itself, as both writers' option."""
-    return {} if run_id is None else {"userMetadata": json.dumps({"run_id": run_id})}
+def user_metadata(run_id: str | None, *, published_seq: int | None = None) -> dict[str, str]:
+    """Return what a commit says of itself, as both writers' option; ``published_seq`` is that of a publication."""
+    said = {"run_id": run_id, "published_seq": published_seq}
+    told = {name: value for name, value in said.items() if value is not None}
+    return {"userMetadata": json.dumps(told)} if told else {}
+
+
+def read_published_seq(commits: Iterable[Mapping[str, Any]]) -> int | None:
+    """Return the publication that a table shows: what the newest commit that says so says of itself."""
+    for commit in commits:
+        said = commit.get("userMetadata")
+        if said and '"published_seq"' in said:
+            return int(json.loads(said)["published_seq"])
+    return None
 
 
 def arrow_type(sql_type: str) -> pa.DataType:

@@ -12,14 +12,16 @@ from segmentation.errors import ModelError
 from segmentation.warehouse.files import hadoop, write_file
 
 MANIFEST = "manifest.json"
+UNFINISHED, FORMER = "~unfinished", "~former"  # no run id has a ~: these are folders beside the models
 
 
 def save_model(spark: SparkSession, model: PipelineModel, path: str, facts: dict[str, Any]) -> None:
     """Save ``model`` under ``path`` with ``manifest.json``: ``facts``, the class of each stage, SHA-256 of each file.
 
-    It is written beside ``path`` and moved there, so that a killed run leaves no half model.
+    It is written beside ``path`` and moved there, so that a killed run leaves no half model; the former one steps aside
+    until the new one is there, and ``restore_models`` brings it back where that was cut short.
     """
-    unfinished = f"{path}.{uuid.uuid4().hex[:8]}.unfinished"
+    unfinished = f"{path}.{uuid.uuid4().hex[:8]}{UNFINISHED}"
     model.write().save(unfinished)
     manifest = {
         **facts,
@@ -30,9 +32,31 @@ def save_model(spark: SparkSession, model: PipelineModel, path: str, facts: dict
     }
     write_file(spark, f"{unfinished}/{MANIFEST}", json.dumps(manifest, indent=1, sort_keys=True).encode())
     system, java_path = hadoop(spark, unfinished)
+    former = java_path(path + FORMER)
     if system.exists(java_path(path)):
-        system.delete(java_path(path), True)
+        system.delete(former, True)
+        system.rename(java_path(path), former)
     system.rename(java_path(unfinished), java_path(path))
+    system.delete(former, True)
+
+
+def restore_models(spark: SparkSession, folder: str) -> list[str]:
+    """Bring back each model that stepped aside for one that never came; return the ids of their runs."""
+    system, java_path = hadoop(spark, folder)
+    if not system.exists(java_path(folder)):
+        return []
+    restored = []
+    for status in system.listStatus(java_path(folder)):
+        aside = str(status.getPath().toString())
+        if not aside.endswith(FORMER):
+            continue
+        path = aside.removesuffix(FORMER)
+        if system.exists(java_path(path)):
+            system.delete(java_path(aside), True)
+        else:
+            system.rename(java_path(aside), java_path(path))
+            restored.append(path.rsplit("/", 1)[-1])
+    return sorted(restored)
 
 
 def load_model(spark: SparkSession, path: str) -> PipelineModel:

@@ -1,6 +1,6 @@
 """Delta tables by Spark: tables of a catalog, places that only Spark's file systems reach, and frames of any size."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,16 @@ from pyspark.sql import functions as F
 from segmentation.errors import PublishError
 from segmentation.frames import conform, spark_schema
 from segmentation.tables import Column, Table
-from segmentation.warehouse.layout import PROPERTIES, PROTOCOL, by_run, check_protocol, find_new_columns, user_metadata
+from segmentation.warehouse.layout import (
+    LOOKED_BACK,
+    PROPERTIES,
+    PROTOCOL,
+    by_run,
+    check_protocol,
+    find_new_columns,
+    read_published_seq,
+    user_metadata,
+)
 
 
 @dataclass(frozen=True)
@@ -61,42 +70,63 @@ class SparkStore:
         frame = self.spark.createDataFrame(rows.to_pylist(), spark_schema(table))
         self.replace_frame(frame.coalesce(1), table, run_id)
 
-    def replace_frame(self, frame: DataFrame, table: Table, run_id: str | None) -> None:
-        """Replace the slice of ``run_id``, or without one the whole table, in one commit; make the table where there is none."""
+    def replace_frame(self, frame: DataFrame, table: Table, run_id: str | None, said: Mapping[str, str] | None = None) -> None:
+        """Replace the slice of ``run_id``, or without one the whole table, in one commit; make the table where there is none.
+
+        The commit says of itself what ``said`` has, by default the run.
+        """
+        said = user_metadata(run_id) if said is None else said
         whole = conform(frame, table).select(*(_required(field) for field in table.columns))
         if self.exists(table):
             writer = self._widen(table, whole).write.format("delta").mode("overwrite")
             if run_id is not None:
                 writer = writer.option("replaceWhere", by_run(run_id))
-            writer = writer.options(**user_metadata(run_id))
+            writer = writer.options(**said)
             writer.save(self.place(table)) if self.path else writer.saveAsTable(self.place(table))
             return
         if self.path:
-            self._make_at_path(whole, table, run_id)
+            self._make_at_path(whole, table, run_id, said)
             return
         self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.catalog_schema}")
-        creator = whole.writeTo(self._identifier(table)).using("delta").options(**user_metadata(run_id))
+        creator = whole.writeTo(self._identifier(table)).using("delta").options(**said)
         if run_id is not None:
             creator = creator.partitionedBy("run_id")
         for name, value in (PROTOCOL | PROPERTIES).items():
             creator = creator.tableProperty(name, value)
         creator.tableProperty("comment", table.comment).create()
 
-    def _make_at_path(self, frame: DataFrame, table: Table, run_id: str | None) -> None:
+    def _make_at_path(self, frame: DataFrame, table: Table, run_id: str | None, said: Mapping[str, str]) -> None:
         """Make a table by a plain save, which lets a frame be observed; its comment needs a commit of its own then."""
-        writer = frame.write.format("delta").mode("append").options(**PROTOCOL, **PROPERTIES, **user_metadata(run_id))
+        writer = frame.write.format("delta").mode("append").options(**PROTOCOL, **PROPERTIES, **said)
         if run_id is not None:
             writer = writer.partitionBy("run_id")
         writer.save(self.place(table))
         self.spark.sql(f"COMMENT ON TABLE {self._identifier(table)} IS '{_quoted(table.comment)}'")
 
-    def copy(self, table: Table, run_id: str, target: Table) -> None:
-        """Replace ``target`` as a whole by a run's slice of ``table``."""
-        self.replace_frame(self.frame(table, run_id), target, None)
+    def copy(self, table: Table, run_id: str, target: Table, published_seq: int) -> None:
+        """Replace ``target`` as a whole by a run's slice of ``table``, and say of which publication it is."""
+        self.replace_frame(self.frame(table, run_id), target, None, user_metadata(run_id, published_seq=published_seq))
+
+    def published_seq(self, target: Table) -> int | None:
+        """Return which publication a table of ``copy`` shows, None where nothing says so."""
+        if not self.exists(target):
+            return None
+        commits = self._handle(target).history(LOOKED_BACK).orderBy(F.desc("version")).select("userMetadata").collect()
+        return read_published_seq(row.asDict() for row in commits)
 
     def count(self, table: Table, run_id: str) -> int:
         """Return the rows of a run's slice."""
         return self.frame(table, run_id).count()
+
+    def run_ids(self, table: Table) -> set[str]:
+        """Return the runs that have rows in a table."""
+        if not self.exists(table):
+            return set()
+        return {row["run_id"] for row in self.frame(table).select("run_id").distinct().collect()}
+
+    def delete(self, table: Table, run_id: str) -> None:
+        """Take a run's rows out of a table, by one commit; its history keeps them until it is vacuumed."""
+        self._handle(table).delete(by_run(run_id))
 
     def query(self, table: Table, question: str) -> list[dict[str, Any]]:
         """Return the answer to a question in SQL about ``{slice}``, the table."""
@@ -111,6 +141,11 @@ class SparkStore:
         """Refuse a table that ordinary readers cannot open."""
         protocol = self._snapshot(table).protocol()
         check_protocol(self.place(table), protocol.minReaderVersion(), protocol.minWriterVersion())
+
+    def _handle(self, table: Table) -> DeltaTable:
+        if self.path:
+            return DeltaTable.forPath(self.spark, self.place(table))
+        return DeltaTable.forName(self.spark, self.place(table))
 
     def _identifier(self, table: Table) -> str:
         return f"delta.`{self.place(table)}`" if self.path else self.place(table)

@@ -106,7 +106,9 @@ def test_a_run_replaces_its_own_slice_alone_in_one_commit(
     assert (store.count(GRID, "r1"), store.count(GRID, "a:b+c")) == (3, 1)
     assert len(store.read(GRID, ["a:b+c"])) == 1
     assert store.read(GRID, ["nobody"]) == []
-    store.copy(GRID, "a:b+c", Table("copied", "A copy.", (), GRID.columns))
+    store.copy(GRID, "a:b+c", Table("copied", "A copy.", (), GRID.columns), 7)
+    assert store.published_seq(Table("copied", "", (), GRID.columns)) == 7
+    assert store.published_seq(Table("nowhere", "", (), GRID.columns)) is None
     assert len(store.read(Table("copied", "", (), GRID.columns))) == 1
 
 
@@ -152,8 +154,8 @@ def test_frames_go_to_delta_rs_up_to_a_bound_and_by_spark_beyond(jvm: SparkSessi
         lambda store: sorted(count_moves(store, "r1", "nobody"), key=str),
     ):
         assert ask(lake.store) == ask(lake.by_spark)
-    lake.copy(ASSIGNMENTS, CURRENT["assignments"], run_id="r2", rows=3)
-    lake.copy(ASSIGNMENTS, CURRENT["assignments"], run_id="r1", rows=10**9)
+    lake.copy(ASSIGNMENTS, CURRENT["assignments"], run_id="r2", rows=3, published_seq=1)
+    lake.copy(ASSIGNMENTS, CURRENT["assignments"], run_id="r1", rows=10**9, published_seq=2)
     assert {row["run_id"] for row in lake.read_rows(CURRENT["assignments"])} == {"r1"}
 
 

@@ -1,0 +1,50 @@
+"""A publication that was cut short is finished before anything else: ``current_*`` follow ``runs``, models come back."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from segmentation.errors import PublishError
+from segmentation.tables import ASSIGNMENTS, CURRENT, PROFILES, PUBLISHED, RUNS, SEGMENTS, Table
+from segmentation.warehouse.lake import Lake
+
+SHOWN = (ASSIGNMENTS, SEGMENTS, PROFILES)  # what ``CURRENT`` shows of the newest published run
+
+
+def show_run(lake: Lake, row: dict[str, Any], table: Table) -> None:
+    """Make ``current_<table>`` show a run, given as its published row of ``tables.RUNS``, by one commit."""
+    lake.copy(table, CURRENT[table.name], run_id=row["run_id"], rows=row["customers"], published_seq=row["published_seq"])
+
+
+def find_newest(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the newest published of some rows of ``tables.RUNS``."""
+    published = [row for row in rows if row["status"] == PUBLISHED]
+    return max(published, key=lambda row: int(row["published_seq"]), default=None)
+
+
+def finish_if_free(lake: Lake) -> None:
+    """Finish what a killed publication left, for a command that only reads: where it may write and no run is at work."""
+    if lake.store.exists(RUNS):
+        with suppress(PublishError), lake.locked():
+            finish_publication(lake)
+
+
+def finish_publication(lake: Lake) -> list[str]:
+    """Finish what a killed publication left, and say in a line each what was done; the caller holds the warehouse.
+
+    The commit to ``runs`` is the point of no return: after it the ``current_*`` tables are brought to the run.
+    """
+    done = []
+    newest = find_newest(lake.read_rows(RUNS))
+    for table in SHOWN if newest is not None else ():
+        assert newest is not None
+        if lake.store.published_seq(CURRENT[table.name]) != newest["published_seq"]:
+            show_run(lake, newest, table)
+            done.append(f"{CURRENT[table.name].name}: brought to run {newest['run_id']}, whose publication was cut short")
+    if lake.session is not None:
+        from segmentation.warehouse.models import restore_models
+
+        done += [
+            f"model of run {run_id}: put back, its exchange was cut short" for run_id in restore_models(lake.spark, lake.models)
+        ]
+    return done
