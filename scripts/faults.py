@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ import numpy as np
 from deltalake import DeltaTable
 
 from segmentation.cli import main as segment
+from segmentation.segments.stage import KEY_VARIABLE
 from segmentation.tables import CURRENT, EVERY, PUBLISHED
 
 _CLOCK = {"started_at", "published_at", "published_seq", "table_versions", "model_path"}
@@ -79,16 +82,16 @@ def die_before(step: int, writer: str) -> Callable[[], int]:
             return counted(found) if name in ("rename", "delete") else found
 
     if writer == "spark":
-        lake.is_plain = lambda path, spark: spark is None  # type: ignore[assignment]
+        lake.is_plain = lambda path, spark: spark is None
     for store, name in ((ArrowStore, "replace"), (ArrowStore, "copy"), (SparkStore, "replace_frame")):
         setattr(store, name, counted(getattr(store, name)))
-    plain = models.hadoop
+    plain = vars(models)["hadoop"]
 
     def hadoop(spark: Any, path: str) -> tuple[Any, Any]:
         system, java_path = plain(spark, path)
         return Watched(system), java_path
 
-    models.hadoop = hadoop
+    vars(models)["hadoop"] = hadoop
     return lambda: seen
 
 
@@ -121,7 +124,9 @@ def find_faults(warehouse: Path, *, is_mended: bool) -> list[str]:
 def start(step: int, writer: str, *arguments: str) -> int:
     """Run the command in a process that ends before its ``step``-th write; return its exit code."""
     child = [sys.executable, __file__, "--child", str(step), "--writer", writer, *arguments]
-    return subprocess.run(child, check=False, capture_output=True, timeout=600).returncode
+    # With a key of their own the pseudonyms of two runs would never be equal.
+    environment = {**os.environ, KEY_VARIABLE: "the same for all of these runs"}
+    return subprocess.run(child, check=False, capture_output=True, timeout=600, env=environment).returncode
 
 
 def kill_everywhere(writer: str, stride: int) -> int:
@@ -148,7 +153,8 @@ def kill_everywhere(writer: str, stride: int) -> int:
         kills += 1
         faults = find_faults(warehouse, is_mended=False)
         torn += bool([fault for fault in faults if "torn" in fault])
-        segment(["show", "--config", str(config)])
+        with redirect_stdout(StringIO()):
+            segment(["show", "--config", str(config)])
         late = find_faults(warehouse, is_mended=True)
         resumed = [*following[:-2], "--resume", *following[-2:]]
         ended = start(0, writer, *(resumed if kills % 4 < 2 and not again and step > 1 else following))

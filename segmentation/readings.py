@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from segmentation.clustering.fits import lay_out
 from segmentation.clustering.preparation import Ingredient
 from segmentation.config.schema import Config, FeatureSpec
-from segmentation.config.sources import CustomersSource
+from segmentation.config.sources import AttributeSpec, CustomersSource
 from segmentation.errors import PublishError
 from segmentation.run import Run
 from segmentation.tables import CUSTOMERS, DOUBLE, FEATURES, STRING, Column, Rows, Table
@@ -23,10 +23,13 @@ def attribute_columns(customers: CustomersSource | None) -> tuple[Column, ...]:
     """Return the columns of the attributes that a customers source declares."""
     if customers is None:
         return ()
-    return tuple(
-        Column(name, DOUBLE if spec.type == "number" else STRING, f"{spec.type} attribute from {spec.source}")
-        for name, spec in customers.attributes.items()
-    )
+    return tuple(Column(name, DOUBLE if spec.is_number else STRING, _told(spec)) for name, spec in customers.attributes.items())
+
+
+def _told(spec: AttributeSpec) -> str:
+    if spec.type == "date":
+        return f"days from {spec.source} to as_of"
+    return f"{spec.type} attribute from {spec.source if isinstance(spec.source, str) else ' + '.join(spec.source)}"
 
 
 def customers_table(customers: CustomersSource) -> Table:
@@ -86,7 +89,7 @@ def _ingredient(config: Config, name: str, spec: FeatureSpec) -> Ingredient:
     attribute = customers.attributes.get(name) if customers else None
     return Ingredient(
         name,
-        attribute.type if attribute else "number",
+        attribute.kind if attribute else "number",
         log=spec.log,
         cap=spec.cap,
         weight=spec.weight,

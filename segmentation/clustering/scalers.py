@@ -36,6 +36,10 @@ def _robust(source: str, target: str) -> Estimator[Any]:
     return RobustScaler(withCentering=True, withScaling=True, relativeError=0.0001, inputCol=source, outputCol=target)
 
 
+def _none(source: str, target: str) -> Estimator[Any]:
+    return StandardScaler(withMean=False, withStd=False, inputCol=source, outputCol=target)
+
+
 def _minmax(source: str, target: str) -> Estimator[Any]:
     return MinMaxScaler(inputCol=source, outputCol=target)
 
@@ -46,4 +50,5 @@ SCALERS: Mapping[str, Scaler] = {
     "minmax": Scaler(
         _minmax, lambda model: (np.asarray(model.originalMin), model.originalMax.toArray() - model.originalMin.toArray())
     ),
+    "none": Scaler(_none, lambda model: (np.zeros(len(model.mean)), np.ones(len(model.mean)))),
 }

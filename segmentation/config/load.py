@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from segmentation.config.schema import Config
-from segmentation.config.sources import Section
+from segmentation.config.schema import Config, Warehouse
+from segmentation.config.sources import Section, SourceSpec
 from segmentation.errors import ConfigError
 
 
@@ -58,8 +58,30 @@ def _check_complete(path: str, config: Config) -> None:
     for name, spec in config.sources.declared().items():
         if spec.path is None:
             raise ConfigError(f"sources.{name}.path", expected=f"a path in {path} or --input {name}=PATH", found="neither")
+        _check_outside(f"sources.{name}.path", spec, config.warehouse)
+    customers = config.sources.customers
+    if customers and config.as_of is None and any(spec.type == "date" for spec in customers.attributes.values()):
+        raise ConfigError("--as-of", expected="a day YYYY-MM-DD, for an attribute is a date", found="none")
     if config.sources.transactions and config.as_of is None:
         raise ConfigError("--as-of", expected="a day YYYY-MM-DD, for there is a transactions source", found="none")
+
+
+def _check_outside(place: str, spec: SourceSpec, warehouse: Warehouse) -> None:
+    """Refuse a source that a run of this configuration wrote or will write: it holds every run's rows."""
+    for path in spec.paths:
+        own = warehouse.catalog_schema if spec.format == "table" else warehouse.path
+        is_own = (
+            path.rpartition(".")[0] in (own, str(own).rpartition(".")[2])
+            if spec.format == "table"
+            else own is not None and spec.format in ("delta", "parquet") and _lies_within(path, own)
+        )
+        if is_own:
+            raise ConfigError(place, expected="a source outside of the warehouse", found=path)
+
+
+def _lies_within(path: str, folder: str) -> bool:
+    one, other = (text if "://" in text else str(Path(text.removeprefix("file:")).resolve()) for text in (path, folder))
+    return one.rstrip("/") == other.rstrip("/") or one.startswith(other.rstrip("/") + "/")
 
 
 def _read_yaml(path: str) -> dict[str, Any]:
@@ -76,8 +98,8 @@ def _read_yaml(path: str) -> dict[str, Any]:
         raise ConfigError(
             path, expected="YAML with each key once", found=f"{str(error.problem).removeprefix('found ')}{line}"
         ) from None
-    except YAMLError as error:
-        raise ConfigError(path, expected="YAML with each key once", found=str(error)) from None
+    except (YAMLError, ValueError, RecursionError) as error:  # a day that no calendar has is a ValueError
+        raise ConfigError(path, expected="YAML with each key once", found=str(error).splitlines()[0]) from None
     if not isinstance(content, dict):
         raise ConfigError(path, expected="a mapping of sections", found=type(content).__name__)
     return content

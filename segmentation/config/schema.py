@@ -20,6 +20,8 @@ def _check_label(text: str) -> str:
 
 
 Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_check_label)]
+# What tables and models call their own; a source's column may be called so, an attribute made from it may not.
+_TAKEN = ("run_id", "customer_id", "as_of", "features", "prediction", "segment_id", "customers", "rank", "k", "share")
 SegmentNumber = Annotated[int, Field(ge=0, lt=100)]
 
 
@@ -49,8 +51,25 @@ class Cleaning(Section):
     return_order_pattern: Pattern | None = Field(None, description="order ids that are cancellations")
     non_product_pattern: Pattern | None = Field(None, description="product ids that are no products, set aside")
     non_positive_prices: Literal["keep", "set_aside"] = Field("set_aside", description="lines with a unit price of 0 or less")
-    exact_duplicates: Literal["keep", "set_aside"] = Field("keep", description="second and later copies of an equal row")
+    exact_duplicates: Literal["keep", "set_aside", "across_files"] = Field(
+        "keep", description="copies of an equal row: kept, set aside, or set aside where another file has the row already"
+    )
     max_set_aside_share: float = Field(0.9, ge=0, le=1, description="share of a source's rows set aside above which a run fails")
+    max_unreadable_share: float = Field(
+        0.2, ge=0, le=1, description="share of a source's rows that are not as declared above which a run fails"
+    )
+
+
+class Rule(Section):
+    """A condition that good rows of a source fulfil; one that is null is not fulfilled."""
+
+    name: Name = Field(description="its name among the reasons")
+    source: Literal["transactions", "products", "customers"] = Field(description="whose rows it judges")
+    expression: str = Field(min_length=1, max_length=2000, description="Spark SQL over the declared columns, as amount < 10000")
+    action: Literal["warn", "quarantine", "fail"] = Field(
+        "warn", description="count the rows that do not fulfil it, set them aside as well, or stop"
+    )
+    max_share: float = Field(1.0, ge=0, le=1, description="warn, quarantine: share of such rows above which the run fails")
 
 
 class FeatureSpec(Section):
@@ -95,7 +114,9 @@ class Features(Section):
 class Preparation(Section):
     """How features become a vector."""
 
-    scaler: Literal["standard", "robust", "minmax"] = Field("standard", description="StandardScaler, RobustScaler, MinMaxScaler")
+    scaler: Literal["standard", "robust", "minmax", "none"] = Field(
+        "standard", description="StandardScaler, RobustScaler, MinMaxScaler, or the numbers as they are"
+    )
     pca_components: int | None = Field(None, ge=1, le=100, description="cluster on so many principal components")
 
 
@@ -178,13 +199,16 @@ class Config(Section):
     preparation: Preparation = Preparation.model_validate({})
     clustering: Clustering = Clustering.model_validate({})
     segments: Segments = Segments.model_validate({})
-    as_of: date | None = Field(None, description="first day not seen; needed with transactions")
+    rules: list[Rule] = Field([], max_length=100, description="conditions of your own that good rows fulfil")
+    as_of: Annotated[date, Field(ge=date(1900, 1, 1), lt=date(2200, 1, 1))] | None = Field(
+        None, description="first day not seen; needed with transactions, and with attributes that are dates"
+    )
     k: int | None = Field(None, ge=2, le=100, description="take this K whatever the grid says")
 
     @model_validator(mode="after")
     def _features_exist(self) -> "Config":
         attributes = set(self.sources.customers.attributes) if self.sources.customers else set()
-        clash = sorted(attributes & {*catalogue.BY_NAME, "run_id", "customer_id", "as_of"})
+        clash = sorted(attributes & {*catalogue.BY_NAME, *_TAKEN} | {name for name in attributes if "__" in name})
         clash += sorted(name for name in attributes if name.startswith(catalogue.SHARE_PREFIX))
         if clash:
             raise ValueError(f"sources.customers.attributes: other names than {', '.join(clash)} are expected")
@@ -199,6 +223,11 @@ class Config(Section):
             self.sources.products or (self.sources.transactions and "category" in self.sources.transactions.columns)
         ):
             raise ValueError("features.category_shares: a products source or a category column is expected")
+        if len({rule.name for rule in self.rules}) < len(self.rules):
+            raise ValueError("rules: each name once is expected")
+        strays = sorted({rule.source for rule in self.rules} - set(self.sources.declared()))
+        if strays:
+            raise ValueError(f"rules: a source that is there is expected, found {', '.join(strays)}")
         return self
 
     @property

@@ -1,9 +1,14 @@
 """The sections that say what is read: sources, their columns and attributes."""
 
+import codecs
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from segmentation.config.patterns import check_datetime_pattern, check_pattern
 
 SOURCE_NAMES = ("transactions", "products", "customers")
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -15,16 +20,11 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _check_pattern(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"a regular expression is expected: {error}") from None
-    return pattern
-
-
 Name = Annotated[str, AfterValidator(_check_name)]
-Pattern = Annotated[str, AfterValidator(_check_pattern)]
+Pattern = Annotated[str, AfterValidator(check_pattern)]
+DatetimePattern = Annotated[str, AfterValidator(check_datetime_pattern)]
+SourceColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
+_KEYS = ("customer_id", "order_id", "ordered_at", "product_id", "category")
 
 
 class Section(BaseModel):
@@ -40,19 +40,32 @@ def _spell_out(value: Any) -> Any:
 class ColumnSpec(Section):
     """Where a column comes from; a plain name is short for ``{from: name}``."""
 
-    source: str | list[str] = Field(alias="from", description="source column, or several to be added up (discount)")
-    format: str | None = Field(None, description="date or timestamp pattern of text, as in Spark's datetime patterns")
+    source: SourceColumnName | Annotated[list[SourceColumnName], Field(min_length=1)] = Field(
+        alias="from", description="source column, or several to be added up (discount)"
+    )
+    format: DatetimePattern | None = Field(None, description="date or timestamp pattern of text, as in Spark's datetime patterns")
     remove: Pattern | None = Field(None, description="regular expression cut from text before use")
 
 
 Column = Annotated[ColumnSpec, BeforeValidator(_spell_out)]
 
 
+def _check_single(columns: Mapping[Any, ColumnSpec]) -> None:
+    several = [name for name in _KEYS if name in columns and not isinstance(columns[name].source, str)]
+    if several:
+        raise ValueError(f"one source column is expected for {', '.join(several)}; only numbers add up")
+
+
 class AttributeSpec(Section):
     """One attribute of the customers table."""
 
-    source: str = Field(alias="from", description="source column")
-    type: Literal["number", "category", "ordinal"] = Field(description="how the attribute is read")
+    source: SourceColumnName | Annotated[list[SourceColumnName], Field(min_length=1)] = Field(
+        alias="from", description="source column, or several numbers to be added up"
+    )
+    type: Literal["number", "category", "ordinal", "date"] = Field(
+        description="how the attribute is read; a date becomes the number of days before as_of"
+    )
+    format: DatetimePattern | None = Field(None, description="pattern of a date that is text, as in Spark's datetime patterns")
     order: list[str] | None = Field(None, description="levels of an ordinal attribute, lowest first")
 
     @model_validator(mode="after")
@@ -61,19 +74,64 @@ class AttributeSpec(Section):
             raise ValueError("an ordinal attribute, and no other, has an order")
         if self.order and len(set(self.order)) != len(self.order):
             raise ValueError("the levels of an order are expected once each")
+        if self.type != "number" and not isinstance(self.source, str):
+            raise ValueError("one source column is expected; only numbers add up")
+        if self.type != "date" and self.format is not None:
+            raise ValueError("a format goes with type date")
         return self
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it becomes a number."""
+        return self.kind == "number"
+
+    @property
+    def kind(self) -> Literal["number", "category", "ordinal"]:
+        """What it is once read: a date is a number of days."""
+        return "number" if self.type == "date" else self.type
+
+
+def _read_delimiter(value: Any) -> Any:
+    return "\t" if value in ("tab", "\\t") else value
 
 
 class SourceSpec(Section):
     """Where a table lies and how its text is to be read."""
 
     format: Literal["csv", "parquet", "delta", "json", "table"] = Field(description="csv covers csv.gz; table is a catalog table")
-    path: str | None = Field(None, description="file, folder, glob, URI, package://PACKAGE/FILE, or the table's name")
-    delimiter: str = Field(",", min_length=1, max_length=2, description="csv: field separator")
+    path: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="file, folder, glob, URI, package://PACKAGE/FILE, or the table's name; a list of files is read as one"
+    )
+    header: list[SourceColumnName] | None = Field(
+        None, min_length=1, description="csv: names of the columns of files without a line of names, in order"
+    )
+    delimiter: Annotated[str, BeforeValidator(_read_delimiter)] = Field(
+        ",", min_length=1, max_length=2, description="csv: field separator; tab is one too"
+    )
     encoding: str = Field("UTF-8", description="csv: character set")
     multiline: bool = Field(False, description="csv, json: records may span lines")
     decimal_comma: bool = Field(False, description="numbers in text are written 1.234,50")
     time_zone: str = Field("UTC", description="zone of timestamps written without one")
+
+    @model_validator(mode="after")
+    def _check_words(self) -> "SourceSpec":
+        try:
+            codecs.lookup(self.encoding)
+            ZoneInfo(self.time_zone)
+        except LookupError:
+            raise ValueError(f"encoding: a character set as UTF-8 is expected, found {self.encoding}") from None
+        except (ValueError, OSError):
+            raise ValueError(f"time_zone: a zone as Europe/Berlin is expected, found {self.time_zone}") from None
+        if self.header is not None and len(set(self.header)) != len(self.header):
+            raise ValueError("header: each name once is expected")
+        if isinstance(self.path, list) and self.format in ("delta", "table"):
+            raise ValueError(f"path: one {self.format} table is expected, found a list")
+        return self
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths, one or several."""
+        return self.path if isinstance(self.path, list) else [str(self.path)]
 
 
 class TransactionsSource(SourceSpec):
@@ -101,6 +159,7 @@ class TransactionsSource(SourceSpec):
             raise ValueError(f"columns {', '.join(missing)} are expected")
         if not {"amount", "unit_price"} & set(self.columns):
             raise ValueError("columns.amount or columns.unit_price is expected")
+        _check_single(self.columns)
         return self
 
 
@@ -113,6 +172,7 @@ class ProductsSource(SourceSpec):
     def _needs(self) -> "ProductsSource":
         if set(self.columns) != {"product_id", "category"}:
             raise ValueError("columns product_id and category are expected")
+        _check_single(self.columns)
         return self
 
 
@@ -121,6 +181,11 @@ class CustomersSource(SourceSpec):
 
     customer_id: Column = Field(description="key of the table")
     attributes: dict[Name, AttributeSpec] = Field(min_length=1, description="attributes by name")
+
+    @model_validator(mode="after")
+    def _needs(self) -> "CustomersSource":
+        _check_single({"customer_id": self.customer_id})
+        return self
 
 
 class Sources(Section):

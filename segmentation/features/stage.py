@@ -6,11 +6,13 @@ from pyspark.sql import DataFrame
 
 from segmentation.catalogue import BY_NAME
 from segmentation.clustering.fits import count_partitions, lay_out
+from segmentation.features.checks import MOST_IDS, check_counts, check_customers, check_overlap, is_beyond_ascii, observed
 from segmentation.features.orders import build_features as join_features
 from segmentation.features.orders import build_order_features, name_shares, rank_categories
 from segmentation.readings import attribute_columns, customers_table
 from segmentation.run import Run, check_begun, note
-from segmentation.tables import DOUBLE, FEATURES, KEPT, ROW_COUNTS, TRANSACTIONS, Column
+from segmentation.tables import CHECKS, DOUBLE, FEATURES, KEPT, ROW_COUNTS, RUNS, TRANSACTIONS, Column, Rows
+from segmentation.warehouse.mending import find_newest
 
 
 def build_features(run: Run) -> str:
@@ -40,8 +42,33 @@ def build_features(run: Run) -> str:
     run.hands.frames[FEATURES.name] = laid_out
     run.let_go(but=laid_out)
     count = run.lake.store.count(FEATURES, run.run_id)
+    suspicions = _suspect(run, laid_out)
+    run.write_rows(([*(row for row in run.read_rows(CHECKS) if row["stage"] == "ingest"), *suspicions], CHECKS))
     note(run, customers=count, layout_partitions=partitions, category_shares=json.dumps(categories, ensure_ascii=False))
     return f"{len(BY_NAME) if orders is not None else 0} order features, {len(table.columns) - len(FEATURES.columns)} others"
+
+
+def _suspect(run: Run, laid_out: DataFrame) -> Rows:
+    """Return rows of ``tables.CHECKS`` about the customers, and about the rows beside those of the run before."""
+    use = run.config.features.use
+    numbers = [name for name, kind in laid_out.dtypes if name in use and use[name].role == "cluster" and kind != "string"]
+    has_orders = run.config.sources.transactions is not None
+    row = laid_out.agg(*observed(has_orders=has_orders, numbers=numbers)).collect()[0].asDict()
+    ids = []
+    if 0 < row["beyond"] <= MOST_IDS:
+        ids = [one["customer_id"] for one in laid_out.where(is_beyond_ascii()).select("customer_id").collect()]
+    others = [one for one in run.lake.read_rows(RUNS) if one["run_id"] != run.run_id]
+    before = find_newest(others)
+    counts = run.lake.read_rows(ROW_COUNTS, run_ids=[before["run_id"]]) if before else []
+    kept = {one["source"]: one["rows"] for one in run.read_rows(ROW_COUNTS) if one["outcome"] == KEPT}
+    overlap: Rows = []
+    if has_orders and "customers" in kept:
+        overlap = check_overlap(row["customers"], with_orders=row["with_orders"], with_attributes=kept["customers"])
+    return [
+        *check_customers(row, ids=ids),
+        *overlap,
+        *check_counts(run.read_rows(ROW_COUNTS), counts, before_id=before["run_id"] if before else None),
+    ]
 
 
 def _lay_out(run: Run, features: DataFrame) -> tuple[DataFrame, int, int]:

@@ -1,6 +1,7 @@
 """From what a source holds to the type that was declared, with a reason where that fails."""
 
 from dataclasses import dataclass
+from datetime import date
 from functools import reduce
 from operator import or_
 from typing import Literal
@@ -9,21 +10,30 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from segmentation.config.patterns import has_zone
+from segmentation.config.sources import SourceSpec
 from segmentation.errors import SourceError
 from segmentation.money import MONEY_BOUND, round_money
 from segmentation.tables import MONEY
 
-Kind = Literal["text", "money", "number", "instant", "level"]
+Kind = Literal["text", "money", "number", "instant", "days", "level"]
 
 # Blanks that a plain TRIM keeps: tabs, no-break, zero-width and byte-order marks reach ids through spreadsheets.
 _BLANKS = " \t\r\n\u00a0\u200b\ufeff"
 _PLAIN_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _WHOLE_BOUND = int(MONEY_BOUND) - 1
 _BINARY = (T.DoubleType, T.FloatType)
+# What decoding left of broken letters, and what no key has on purpose.
+_BROKEN_TEXT = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]"
+# A year alone becomes its first day by a cast, an hour alone today.
+_WHOLE_DAY = r"^[+-]?[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}(?:[ T].*)?$"
+_OWN_ZONE = r"(?:[zZ]|[+-][0-9]{1,2}(?::?[0-9]{2})?|[A-Za-z]{3,}(?:/[A-Za-z_/+-]+[0-9]*)?)$"
+_DAYS = (T.StringType, T.DateType, T.TimestampType, T.TimestampNTZType)
 _ACCEPTED: dict[Kind, tuple[str, type | tuple[type, ...]]] = {
     "text": ("text", T.AtomicType),
     "level": ("text", T.AtomicType),
-    "instant": ("a date or timestamp", (T.StringType, T.DateType, T.TimestampType, T.TimestampNTZType)),
+    "instant": ("a date or timestamp", _DAYS),
+    "days": ("a date or timestamp", _DAYS),
     "money": ("a number", (T.StringType, T.NumericType)),
     "number": ("a number", (T.StringType, T.NumericType, T.BooleanType)),
 }
@@ -31,7 +41,10 @@ _ACCEPTED: dict[Kind, tuple[str, type | tuple[type, ...]]] = {
 
 @dataclass(frozen=True)
 class SourceColumn:
-    """One declared column: its name here, where it comes from, and how it is to be read."""
+    """One declared column: its name here, where it comes from, and how it is to be read.
+
+    ``as_of`` is the day from which days are counted back.
+    """
 
     name: str
     sources: tuple[str, ...]
@@ -39,6 +52,7 @@ class SourceColumn:
     format: str | None = None
     remove: str | None = None
     levels: tuple[str, ...] = ()
+    as_of: date | None = None
 
     @property
     def reason(self) -> str:
@@ -58,18 +72,31 @@ def check_type(column: SourceColumn, source: str, data_type: T.DataType, *, plac
         raise SourceError(f"{place}: column {source} ({column.name})", expected=expected, found=data_type.simpleString())
 
 
+def source_column(name: str) -> Column:
+    """Return a source's column, whatever its name holds."""
+    return F.col(f"`{name.replace('`', '``')}`")
+
+
 def tidy(source: str, data_type: T.DataType, *, kind: Kind, remove: str | None) -> Column:
     """Return a source column ready for ``parse``: text without blanks at its edges, no NaN, no empty text."""
-    value = F.col(f"`{source}`")
+    value = source_column(source)
     if isinstance(data_type, T.DoubleType | T.FloatType):
         value = F.nanvl(value, F.lit(None))
     is_text = isinstance(data_type, T.StringType)
     if not is_text and kind not in ("text", "level"):
         return value
-    value = _trim(value) if is_text else value.cast("string")
+    value = _trim(value) if is_text else _spell(value, data_type)
     if remove is not None:
         value = F.regexp_replace(value, remove, "")
     return F.nullif(value, F.lit("")) if is_text or remove is not None else value
+
+
+def _spell(value: Column, data_type: T.DataType) -> Column:
+    """Return a value as text; a whole number is spelled so in every type, or the key 17850.0 is another than 17850."""
+    if isinstance(data_type, T.DoubleType | T.FloatType | T.DecimalType):
+        whole = value.try_cast("bigint")
+        return F.when(whole == value, whole.cast("string")).otherwise(value.cast("string"))
+    return value.cast("string")
 
 
 def _trim(value: Column) -> Column:
@@ -80,17 +107,18 @@ def _trim(value: Column) -> Column:
     return F.when(may_lead | may_trail, F.btrim(value, F.lit(_BLANKS))).otherwise(value)
 
 
-def parse(column: SourceColumn, tidied: str, data_type: T.DataType, *, decimal_comma: bool, time_zone: str) -> Column:
-    """Return the tidied column in its declared kind, null where it cannot be read so."""
+def parse(column: SourceColumn, tidied: str, data_type: T.DataType, *, spec: SourceSpec, is_decoded: bool) -> Column:
+    """Return the tidied column in its declared kind, null where it cannot be; letters of ``is_decoded`` text may be broken."""
     value = F.col(tidied)
     is_text = isinstance(data_type, T.StringType)
     if column.kind == "text":
-        return value
+        return F.when(~value.rlike(_BROKEN_TEXT), value) if is_decoded or column.name == "customer_id" else value
     if column.kind == "level":
         return F.when(value.isin(*column.levels), value)
-    if column.kind == "instant":
-        return _instant(value, is_text, column.format, time_zone)
-    if is_text and decimal_comma:
+    if column.kind in ("instant", "days"):
+        instant = _instant(value, data_type, column.format, spec.time_zone)
+        return instant if column.kind == "instant" else F.datediff(F.lit(column.as_of), instant.cast("date")).cast("double")
+    if is_text and spec.decimal_comma:
         value = F.translate(F.translate(value, ".", ""), ",", ".")
     if column.kind == "money":
         return _money(value, data_type)
@@ -109,11 +137,20 @@ def _money(value: Column, data_type: T.DataType) -> Column:
     return value.try_cast(MONEY)
 
 
-def _instant(value: Column, is_text: bool, pattern: str | None, time_zone: str) -> Column:
-    if is_text and pattern is not None:
-        value = F.try_to_timestamp(value, F.lit(pattern))
-    instant = value.try_cast("timestamp")
-    if time_zone != "UTC":
-        instant = F.to_utc_timestamp(instant, time_zone)
+def _instant(value: Column, data_type: T.DataType, pattern: str | None, time_zone: str) -> Column:
+    """Return the instant; a time that says its own zone, as a Parquet instant does, is not shifted by ``time_zone``."""
+    is_local: Column | None = F.lit(True)
+    if isinstance(data_type, T.StringType):
+        if pattern is not None:
+            instant = F.try_to_timestamp(value, F.lit(pattern)).try_cast("timestamp")
+            is_local = None if has_zone(pattern) else is_local
+        else:
+            instant = F.when(value.rlike(_WHOLE_DAY), value).try_cast("timestamp")
+            is_local = ~F.substring(value, 11, 100).rlike(_OWN_ZONE)
+    else:
+        instant = value.try_cast("timestamp")
+        is_local = None if isinstance(data_type, T.TimestampType) else is_local
+    if time_zone != "UTC" and is_local is not None:
+        instant = F.when(is_local, F.to_utc_timestamp(instant, time_zone)).otherwise(instant)
     # A serial number read as a date lies far in the future, where Python cannot follow.
     return F.when(instant.between(F.lit("1900-01-01").cast("timestamp"), F.lit("2200-01-01").cast("timestamp")), instant)

@@ -18,19 +18,19 @@ def judge_keys(frame: DataFrame, *, key: str) -> DataFrame:
 
     The row kept is the same whatever the order of rows: readable ones first, then by ``row_hash``.
     """
-    rank = F.row_number().over(Window.partitionBy(key).orderBy(~is_kept(), "row_hash", "source_file"))
+    rank = F.row_number().over(Window.partitionBy(key).orderBy(~is_kept(), "_row_hash", "_source_file"))
     rules: list[tuple[str, Column]] = [
         (f"missing_{key}", F.col(key).isNull()),
-        (f"duplicate_{key}", F.col(key).isNotNull() & (F.col("rank") > 1)),
+        (f"duplicate_{key}", F.col(key).isNotNull() & (F.col("_rank") > 1)),
     ]
-    return add_reasons(frame.withColumn("rank", rank), rules)
+    return add_reasons(frame.withColumn("_rank", rank), rules)
 
 
 def judge_orders(customers: DataFrame, transactions: DataFrame) -> DataFrame:
     """Append the reason ``no_orders`` to customers without a line in ``transactions`` of ``tables.TRANSACTIONS``."""
-    buyers = transactions.where(~F.col("is_return")).select("customer_id").distinct().withColumn("is_buyer", F.lit(True))
+    buyers = transactions.where(~F.col("is_return")).select("customer_id").distinct().withColumn("_is_buyer", F.lit(True))
     marked = customers.join(buyers, on="customer_id", how="left")
-    return add_reasons(marked, [("no_orders", F.col("customer_id").isNotNull() & F.col("is_buyer").isNull())])
+    return add_reasons(marked, [("no_orders", F.col("customer_id").isNotNull() & F.col("_is_buyer").isNull())])
 
 
 def build_customers(judged: DataFrame, table: Table, *, run_id: str) -> DataFrame:

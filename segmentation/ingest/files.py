@@ -6,7 +6,9 @@ import importlib.util
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import reduce
+from operator import add, and_, or_
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -19,8 +21,9 @@ from pyspark.sql import functions as F
 from segmentation.config.sources import Sources, SourceSpec
 from segmentation.errors import SourceError, pick
 from segmentation.faults import explain_machine
-from segmentation.ingest.columns import SourceColumn, check_type, parse, tidy
+from segmentation.ingest.columns import SourceColumn, check_type, parse, source_column, tidy
 from segmentation.ingest.formats import CORRUPT, FORMATS, Format
+from segmentation.ingest.scan import check_parts, check_quotes
 
 # What one task reads at once; a second would only add a shuffle.
 SMALL_BYTES = 2**20
@@ -41,57 +44,80 @@ def read_source(spark: SparkSession, name: str, spec: SourceSpec, columns: Seque
     SourceError
         If the source is missing, empty, unreadable, lacks a column, or holds one of an impossible type.
     """
-    place = f"sources.{name}"
-    path = _resolve(place, str(spec.path))
-    with readable(f"{place} ({path})"):
-        frame = _format(name, spec).open(spark, spec, path)
+    place = f"sources.{name} ({told(spec)})"
+    paths = [_resolve(f"sources.{name}", path) for path in spec.paths]
+    kind = _format(name, spec)
+    with readable(place):
+        frame = kind.open(spark, spec, paths)
         types = {field.name: field.dataType for field in frame.schema}
+        if spec.format == "csv" and types:
+            check_quotes(spark, spec, frame.inputFiles(), place=place)
     wanted = sorted({source for column in columns for source in column.sources})
     if not types:
-        raise SourceError(f"{place} ({path})", expected="at least one row", found="an empty file")
+        raise SourceError(place, expected="at least one row", found="an empty file")
     missing = [source for source in wanted if source not in types]
     if missing:
         found = ", ".join(column for column in types if column != CORRUPT)
-        raise SourceError(f"{place} ({path})", expected=f"columns {', '.join(missing)}", found=f"columns {found}")
+        raise SourceError(place, expected=f"columns {', '.join(missing)}", found=f"columns {found}")
+    if spec.format == "parquet":
+        with readable(place):
+            check_parts(frame, wanted, place=place)
     return _declare(frame, spec, columns, name, wanted)
+
+
+def told(spec: SourceSpec) -> str:
+    """Return where a source lies, in few words."""
+    return spec.paths[0] + (f" and {len(spec.paths) - 1} more" if len(spec.paths) > 1 else "")
 
 
 def _declare(frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn], name: str, wanted: Sequence[str]) -> DataFrame:
     """Tidy, parse and judge in three projections, so that each value is worked out once."""
     types = {field.name: field.dataType for field in frame.schema}
-    parts = [(column, source, f"tidy {column.name} {source}") for column in columns for source in column.sources]
-    for column, source, _ in parts:
-        check_type(column, source, types[source], place=f"sources.{name}")
+    owned = [(column, source) for column in columns for source in column.sources]
+    parts = [_Part(column, source, f"_tidy {number}", f"_parsed {number}") for number, (column, source) in enumerate(owned)]
+    for part in parts:
+        check_type(part.column, part.source, types[part.source], place=f"sources.{name}")
     has_corrupt = CORRUPT in types
-    kept = [*wanted, *([CORRUPT] if has_corrupt else [])]
+    kept = [source_column(source) for source in [*wanted, *([CORRUPT] if has_corrupt else [])]]
     kind = _format(name, spec)
     file = F.col("_metadata.file_path") if kind.has_files else F.lit(None).cast("string")
-    rows = _spread(frame.select(*(f"`{source}`" for source in kept), file.alias("source_file")), kind, spec)
+    rows = _spread(frame.select(*kept, file.alias("_source_file")), kind, spec)
     tidied = rows.select(
-        F.struct(*(f"`{source}`" for source in kept)).alias("raw"),
-        F.xxhash64(*(f"`{source}`" for source in kept)).alias("row_hash"),
-        "source_file",
-        *(tidy(source, types[source], kind=column.kind, remove=column.remove).alias(name) for column, source, name in parts),
+        F.struct(*kept).alias("_raw"),
+        F.xxhash64(*kept).alias("_row_hash"),
+        "_source_file",
+        *(tidy(one.source, types[one.source], kind=one.column.kind, remove=one.column.remove).alias(one.tidied) for one in parts),
     )
     parsed = tidied.withColumns(
-        {
-            name.replace("tidy", "parsed", 1): parse(
-                column, f"`{name}`", types[source], decimal_comma=spec.decimal_comma, time_zone=spec.time_zone
-            )
-            for column, source, name in parts
-        }
+        {one.parsed: parse(one.column, one.tidied, types[one.source], spec=spec, is_decoded=kind.is_text) for one in parts}
     )
-    rules = [(column.reason, _is_broken(column, parts)) for column in columns]
+    rules = [(column.reason, _is_broken([one for one in parts if one.column is column])) for column in columns]
     if has_corrupt:
-        rules = [("unreadable_record", F.col(f"raw.{CORRUPT}").isNotNull()), *rules]
+        rules = [("unreadable_record", F.col(f"_raw.{CORRUPT}").isNotNull()), *rules]
+    if spec.format == "csv" and spec.header is None:
+        rules.append(("repeated_header", reduce(and_, (_raw(source) == F.lit(source) for source in wanted))))
     return parsed.select(
-        *(_add_up(column, [_parsed(name) for owner, _, name in parts if owner is column]) for column in columns),
-        F.concat_ws(",", *(F.when(broken, F.lit(reason)) for reason, broken in rules)).alias("reasons"),
-        (~reduce(lambda one, other: one | other, (broken for _, broken in rules))).alias("is_kept"),
-        "raw",
-        "row_hash",
-        "source_file",
+        *(_add_up(column, [F.col(one.parsed) for one in parts if one.column is column]) for column in columns),
+        F.concat_ws(",", *(F.when(broken, F.lit(reason)) for reason, broken in rules)).alias("_reasons"),
+        (~reduce(or_, (F.coalesce(broken, F.lit(False)) for _, broken in rules))).alias("_is_kept"),
+        "_raw",
+        "_row_hash",
+        "_source_file",
     )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A source column of a declared one, and what it is called once tidied and once parsed."""
+
+    column: SourceColumn
+    source: str
+    tidied: str
+    parsed: str
+
+
+def _raw(source: str) -> Column:
+    return F.col("_raw").getField(source)
 
 
 def _format(name: str, spec: SourceSpec) -> Format:
@@ -115,12 +141,13 @@ def measure_sources(sources: Sources) -> int | None:
     """
     total = 0.0
     for name, spec in sources.declared().items():
-        path = urlparse(_resolve(f"sources.{name}", str(spec.path)))
-        place = Path(unquote(path.path))
-        if not _format(name, spec).is_measured or path.scheme not in ("", "file") or not place.exists():
-            return None
-        size = sum(file.stat().st_size for file in ([place] if place.is_file() else place.rglob("*")))
-        total += size if name == "transactions" else size / 4
+        for path in spec.paths:
+            url = urlparse(_resolve(f"sources.{name}", path))
+            place = Path(unquote(url.path))
+            if not _format(name, spec).is_measured or url.scheme not in ("", "file") or not place.exists():
+                return None
+            size = sum(file.stat().st_size for file in ([place] if place.is_file() else place.rglob("*")))
+            total += size if name == "transactions" else size / 4
     return int(total)
 
 
@@ -130,21 +157,17 @@ def size_of(frame: DataFrame) -> int:
     return int(plan.stats().sizeInBytes())
 
 
-def _is_broken(column: SourceColumn, parts: Sequence[tuple[SourceColumn, str, str]]) -> Column:
+def _is_broken(parts: Sequence[_Part]) -> Column:
     """Return whether a value is there that cannot be read as declared."""
-    own = [name for owner, _, name in parts if owner is column]
-    return reduce(lambda one, other: one | other, (F.col(f"`{name}`").isNotNull() & _parsed(name).isNull() for name in own))
-
-
-def _parsed(name: str) -> Column:
-    return F.col(f"`{name.replace('tidy', 'parsed', 1)}`")
+    return reduce(or_, (F.col(part.tidied).isNotNull() & F.col(part.parsed).isNull() for part in parts))
 
 
 def _add_up(column: SourceColumn, values: Sequence[Column]) -> Column:
-    """Return the only value, or the sum of several with null as 0."""
+    """Return the only value, or the sum of several with null as 0, null where all are."""
     if len(values) == 1:
         return values[0].alias(column.name)
-    return reduce(lambda one, other: one + other, (F.coalesce(value, F.lit(0)) for value in values)).alias(column.name)
+    total = reduce(add, (F.coalesce(value, F.lit(0)) for value in values))
+    return F.when(F.coalesce(*values).isNotNull(), total).alias(column.name)
 
 
 @contextmanager

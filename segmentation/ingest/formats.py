@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from segmentation.config.sources import SourceSpec
+from segmentation.ingest.scan import java_charset, spans_bytes
 
-CORRUPT = "_corrupt_record"
+CORRUPT = "_segmentation_unreadable"  # no name that a source has
 
 
 def _never(files: Sequence[str], spec: SourceSpec, cores: int) -> bool:
@@ -23,42 +24,48 @@ class Format:
 
     Attributes
     ----------
-    open : a frame of every row by its path; text columns that Spark could not read lie in ``CORRUPT``
+    open : a frame of every row of some paths; text that Spark could not read lies in ``CORRUPT``
     has_files : rows say which file they came from
+    is_text : values are decoded from text, in which letters may be broken
     is_measured : the bytes of its files say how much there is to read
     splits : whether Spark itself cuts the files into as many parts as there are cores
     """
 
-    open: Callable[[SparkSession, SourceSpec, str], DataFrame]
+    open: Callable[[SparkSession, SourceSpec, Sequence[str]], DataFrame]
     has_files: bool = True
     is_measured: bool = True
+    is_text: bool = False
     splits: Callable[[Sequence[str], SourceSpec, int], bool] = _never
 
 
-def _open_csv(spark: SparkSession, spec: SourceSpec, path: str) -> DataFrame:
+def _open_csv(spark: SparkSession, spec: SourceSpec, paths: Sequence[str]) -> DataFrame:
     options: dict[str, Any] = {
-        "header": True,
+        "header": spec.header is None,
         "sep": spec.delimiter,
-        "encoding": spec.encoding,
-        "multiLine": spec.multiline,
+        "encoding": java_charset(spec.encoding),
+        # Spark finds lines by the bytes of ASCII; whole files it decodes first.
+        "multiLine": spec.multiline or spans_bytes(spec.encoding),
         "escape": '"',  # Spark's default keeps the raw "" of a quoted quote
         "enforceSchema": False,  # or a file with columns in another order is read in silence
         "columnNameOfCorruptRecord": CORRUPT,
     }
-    header = spark.read.options(**options).csv(path).columns
+    header = spec.header or spark.read.options(**options).csv(list(paths)).columns
     if not header:
         return spark.createDataFrame([], "")
     schema = ", ".join(f"`{name.replace('`', '``')}` STRING" for name in [*header, CORRUPT])
-    return spark.read.options(**options).schema(schema).csv(path)
+    return spark.read.options(**options).schema(schema).csv(list(paths))
 
 
-def _open_json(spark: SparkSession, spec: SourceSpec, path: str) -> DataFrame:
+def _open_json(spark: SparkSession, spec: SourceSpec, paths: Sequence[str]) -> DataFrame:
     # Names are looked up, types are not: every value arrives as text.
-    return spark.read.option("primitivesAsString", True).option("multiLine", spec.multiline).json(path)
+    reader = spark.read.option("primitivesAsString", True).option("columnNameOfCorruptRecord", CORRUPT)
+    return reader.option("multiLine", spec.multiline).json(list(paths))
 
 
 def _splits_text(files: Sequence[str], spec: SourceSpec, cores: int) -> bool:
-    return not spec.multiline and not any(file.endswith((".gz", ".bz2", ".zst", ".xz")) for file in files)
+    return not (spec.multiline or spans_bytes(spec.encoding)) and not any(
+        file.endswith((".gz", ".bz2", ".zst", ".xz")) for file in files
+    )
 
 
 def _splits_parquet(files: Sequence[str], spec: SourceSpec, cores: int) -> bool:
@@ -70,9 +77,9 @@ def _splits_parquet(files: Sequence[str], spec: SourceSpec, cores: int) -> bool:
 
 
 FORMATS: Mapping[str, Format] = {
-    "csv": Format(_open_csv, splits=_splits_text),
-    "parquet": Format(lambda spark, _, path: spark.read.parquet(path), splits=_splits_parquet),
-    "delta": Format(lambda spark, _, path: spark.read.format("delta").load(path), is_measured=False),
-    "json": Format(_open_json, splits=_splits_text),
-    "table": Format(lambda spark, _, path: spark.table(path), has_files=False, is_measured=False),
+    "csv": Format(_open_csv, is_text=True, splits=_splits_text),
+    "parquet": Format(lambda spark, _, paths: spark.read.parquet(*paths), splits=_splits_parquet),
+    "delta": Format(lambda spark, _, paths: spark.read.format("delta").load(paths[0]), is_measured=False),
+    "json": Format(_open_json, is_text=True, splits=_splits_text),
+    "table": Format(lambda spark, _, paths: spark.table(paths[0]), has_files=False, is_measured=False),
 }

@@ -22,19 +22,19 @@ def add_reasons(frame: DataFrame, rules: Sequence[tuple[str, Column]]) -> DataFr
     unbroken = [~F.coalesce(broken, F.lit(False)) for _, broken in rules]
     return frame.withColumns(
         {
-            "reasons": F.concat_ws(",", F.nullif("reasons", F.lit("")), *found),
-            "is_kept": reduce(lambda one, other: one & other, unbroken, F.col("is_kept")),
+            "_reasons": F.concat_ws(",", F.nullif("_reasons", F.lit("")), *found),
+            "_is_kept": reduce(lambda one, other: one & other, unbroken, F.col("_is_kept")),
         }
     )
 
 
 def is_kept() -> Column:
     """Return the condition that a row breaks no rule."""
-    return F.col("is_kept")
+    return F.col("_is_kept")
 
 
 def _first_reason() -> Column:
-    return F.substring_index("reasons", ",", 1)
+    return F.substring_index("_reasons", ",", 1)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Tally:
 
 def tallies(**conditions: Column) -> list[Column]:
     """Return the sums of a ``Tally`` over the rows of each condition, as aggregates for ``read_tally``."""
-    row_hash = F.col("row_hash")
+    row_hash = F.col("_row_hash")
     halves = {"low": row_hash.bitwiseAND(F.lit(2**32 - 1)) - F.lit(2**31), "high": F.shiftright(row_hash, 32)}
     return [
         column
@@ -95,16 +95,30 @@ def build_quarantine(frame: DataFrame, *, source: str, run_id: str, key: Sequenc
         F.lit(run_id).alias("run_id"),
         F.lit(source).alias("source"),
         _first_reason().alias("reason"),
-        F.replace("reasons", F.lit(","), F.lit(", ")).alias("all_reasons"),
+        F.replace("_reasons", F.lit(","), F.lit(", ")).alias("all_reasons"),
         customer.cast("string").alias("customer_id"),
         key_text.alias("row_key"),
-        "source_file",
-        F.to_json("raw").alias("raw_record"),
-        "row_hash",
+        F.col("_source_file").alias("source_file"),
+        F.to_json("_raw").alias("raw_record"),
+        "_row_hash",
     )
 
 
-def check_counts(counts: dict[str, int], *, source: str, max_set_aside_share: float) -> None:
+_NOT_AS_DECLARED = ("unreadable_", "undeclared_level_")
+
+
+def count_unreadable(counts: Mapping[str, int]) -> int:
+    """Return the rows with a value that cannot be read as declared, of rows by outcome."""
+    return sum(rows for reason, rows in counts.items() if reason.startswith(_NOT_AS_DECLARED))
+
+
+def tell_reasons(counts: Mapping[str, int]) -> str:
+    """Return the reasons of rows by outcome, the commonest first."""
+    aside = sorted(((rows, reason) for reason, rows in counts.items() if reason != KEPT), key=lambda one: -one[0])
+    return ", ".join(f"{reason} {rows:,}" for rows, reason in aside)
+
+
+def check_counts(counts: Mapping[str, int], *, source: str, max_set_aside_share: float) -> None:
     """Refuse a source that is empty or of which too much was set aside.
 
     Parameters
@@ -117,18 +131,15 @@ def check_counts(counts: dict[str, int], *, source: str, max_set_aside_share: fl
     ------
     QualityError
     """
-    total = sum(counts.values())
-    kept = counts.get(KEPT, 0)
+    total, kept = sum(counts.values()), counts.get(KEPT, 0)
     if total == 0:
         raise QualityError(f"sources.{source}", expected="at least one row", found="0 rows")
-    worst = ", ".join(
-        f"{reason} {rows:,}" for reason, rows in sorted(counts.items(), key=lambda item: -item[1]) if reason != KEPT
-    )
     if kept == 0:
-        raise QualityError(f"sources.{source}", expected="at least one row kept", found=f"all {total:,} set aside: {worst}")
+        found = f"all {total:,} set aside: {tell_reasons(counts)}"
+        raise QualityError(f"sources.{source}", expected="at least one row kept", found=found)
     if (total - kept) / total > max_set_aside_share:
         raise QualityError(
             f"sources.{source}",
             expected=f"at most {max_set_aside_share:.0%} of rows set aside (cleaning.max_set_aside_share)",
-            found=f"{total - kept:,} of {total:,}: {worst}",
+            found=f"{total - kept:,} of {total:,}: {tell_reasons(counts)}",
         )

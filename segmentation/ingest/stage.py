@@ -1,20 +1,32 @@
-"""Sources to ``transactions``, ``customers``, ``quarantine``, ``row_counts``."""
+"""Sources to ``transactions``, ``customers``, ``quarantine``, ``row_counts``, ``checks``."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import DataFrame, Observation, Row
+from pyspark.sql import Column, DataFrame, Observation, Row
 from pyspark.sql import functions as F
 
-from segmentation.config.schema import Config
-from segmentation.ingest.columns import Kind, SourceColumn
+from segmentation.errors import QualityError
 from segmentation.ingest.customers import build_customers, judge_keys, judge_missing_keys, judge_orders
-from segmentation.ingest.files import SMALL_BYTES, read_source, readable, size_of
-from segmentation.ingest.reasons import Tally, build_quarantine, check_counts, count_aside, is_kept, read_tally, tallies
+from segmentation.ingest.dates import check_dates, suggest_pattern
+from segmentation.ingest.declared import declare_columns, declare_conditions
+from segmentation.ingest.files import SMALL_BYTES, read_source, readable, size_of, told
+from segmentation.ingest.reasons import (
+    Tally,
+    build_quarantine,
+    check_counts,
+    count_aside,
+    count_unreadable,
+    is_kept,
+    read_tally,
+    tallies,
+    tell_reasons,
+)
+from segmentation.ingest.rules import Condition, breaches, check_breaches, judge_conditions
 from segmentation.ingest.transactions import (
     add_categories,
     build_transactions,
@@ -25,14 +37,10 @@ from segmentation.ingest.transactions import (
 )
 from segmentation.readings import customers_table
 from segmentation.run import Run, begin_run, note
-from segmentation.tables import KEPT, PUBLISHED, QUARANTINE, ROW_COUNTS, TRANSACTIONS
+from segmentation.tables import CHECKS, KEPT, PUBLISHED, QUARANTINE, ROW_COUNTS, TRANSACTIONS, Rows
 from segmentation.warehouse.lake import COLLECTED_ROWS
 
 _KEYS = {"transactions": ("order_id", "product_id"), "products": ("product_id",), "customers": ("customer_id",)}
-_KINDS: dict[str, Kind] = {
-    "ordered_at": "instant",
-    **dict.fromkeys(("quantity", "unit_price", "amount", "discount"), "money"),
-}
 
 
 def ingest(run: Run) -> str:
@@ -46,10 +54,10 @@ def ingest(run: Run) -> str:
         aside, counts = _count_aside(run, judged)
         note(run, input_fingerprint=_fingerprint(counts))
         if is_published and "transactions" in judged:
-            _write_transactions(run, judged["transactions"].frame, is_small=False)
+            _write_transactions(run, judged["transactions"].frame, tallies(read=F.lit(True), kept=is_kept()), is_small=False)
         if "customers" in judged:
             _write_customers(run, judged["customers"])
-        run.write_rows((counts, ROW_COUNTS))
+        run.write_rows((counts, ROW_COUNTS), (_suspect(run, judged, counts), CHECKS))
         rows, kept = sum(row["rows"] for row in counts), sum(row["rows"] for row in counts if row["outcome"] == KEPT)
         if aside is None:
             run.write_rows(([], QUARANTINE))
@@ -62,42 +70,56 @@ def ingest(run: Run) -> str:
 
 @dataclass(frozen=True)
 class Judged:
-    """The rows of a source with their reasons; how many there are, and how many are kept."""
+    """The rows of a source with their reasons; how many there are, are kept, and break a condition though they are kept."""
 
     frame: DataFrame
     read: Tally
     kept: Tally
+    broken: dict[str, int]
+
+    @classmethod
+    def counted(cls, frame: DataFrame, row: Mapping[str, Any], conditions: Sequence[Condition]) -> "Judged":
+        """Return the rows with what a row of ``tallies`` and ``breaches`` counted."""
+        broken = {one.name: row[one.column] for one in conditions if one.action != "quarantine"}
+        return cls(frame, read_tally(row, "read"), read_tally(row, "kept"), broken)
 
 
 def _judge(run: Run, name: str, judged: dict[str, Judged], *, only_look: bool) -> Judged:
     spec = getattr(run.config.sources, name)
-    with readable(f"sources.{name} ({spec.path})"):
-        raw = read_source(run.lake.spark, name, spec, _columns(run.config, name))
+    conditions = declare_conditions(run.config.rules, name)
+    with readable(f"sources.{name} ({told(spec)})"):
+        raw = read_source(run.lake.spark, name, spec, declare_columns(spec, as_of=run.config.as_of))
         if name == "transactions":
-            frame, is_small = _judge_transactions(run, raw, judged), size_of(raw) <= SMALL_BYTES
-            return Judged(frame, *(_look(frame) if only_look else _write_transactions(run, frame, is_small=is_small)))
+            frame, is_small = _judge_transactions(run, raw, judged, conditions), size_of(raw) <= SMALL_BYTES
+            counts = [*tallies(read=F.lit(True), kept=is_kept()), *breaches(conditions)]
+            row = _look(frame, counts) if only_look else _write_transactions(run, frame, counts, is_small=is_small)
+            return Judged.counted(frame, row, conditions)
+        raw = judge_conditions(raw, conditions, source=name)
         if name == "customers" and "transactions" in judged and run.config.features.customers_without_orders == "exclude":
-            return _judge_keys(raw, key="customer_id", buyers=run.read(TRANSACTIONS))
-        return _judge_keys(raw, key="product_id" if name == "products" else "customer_id")
+            return _judge_keys(raw, conditions, key="customer_id", buyers=run.read(TRANSACTIONS))
+        return _judge_keys(raw, conditions, key="product_id" if name == "products" else "customer_id")
 
 
-def _judge_keys(raw: DataFrame, *, key: str, buyers: DataFrame | None = None) -> Judged:
+def _judge_keys(raw: DataFrame, conditions: Sequence[Condition], *, key: str, buyers: DataFrame | None = None) -> Judged:
     """Judge a source with a row per key; rank rows of the same key only where there are some."""
 
     def look(frame: DataFrame) -> tuple[DataFrame, Row]:
         frame = frame if buyers is None else judge_orders(frame, buyers)
         found = frame.agg(
-            *tallies(read=F.lit(True), kept=is_kept()), F.count(key).alias("keys"), F.count_distinct(key).alias("ids")
+            *tallies(read=F.lit(True), kept=is_kept()),
+            *breaches(conditions),
+            F.count(key).alias("keys"),
+            F.count_distinct(key).alias("ids"),
         )
         return frame, found.collect()[0]
 
     frame, row = look(judge_missing_keys(raw, key=key))
     if row["keys"] > row["ids"]:
         frame, row = look(judge_keys(raw, key=key))
-    return Judged(frame, read_tally(row.asDict(), "read"), read_tally(row.asDict(), "kept"))
+    return Judged.counted(frame, row.asDict(), conditions)
 
 
-def _judge_transactions(run: Run, raw: DataFrame, judged: dict[str, Judged]) -> DataFrame:
+def _judge_transactions(run: Run, raw: DataFrame, judged: dict[str, Judged], conditions: Sequence[Condition]) -> DataFrame:
     cleaning = run.config.cleaning
     assert run.config.as_of is not None  # load_config asks for it
     frame = judge_transactions(
@@ -108,6 +130,7 @@ def _judge_transactions(run: Run, raw: DataFrame, judged: dict[str, Judged]) -> 
         non_positive_prices=cleaning.non_positive_prices,
         exact_duplicates=cleaning.exact_duplicates,
     )
+    frame = judge_conditions(frame, conditions, source="transactions")
     if cleaning.returns == "net" and run.config.features.customers_without_orders == "exclude":
         non_buyers = run.hold(find_non_buyers(frame))
         if not non_buyers.isEmpty():
@@ -117,22 +140,48 @@ def _judge_transactions(run: Run, raw: DataFrame, judged: dict[str, Judged]) -> 
     return frame
 
 
-def _write_transactions(run: Run, judged: DataFrame, *, is_small: bool) -> tuple[Tally, Tally]:
-    """Write the lines kept and count all in the same pass; return the tallies of lines read and kept."""
+def _write_transactions(run: Run, judged: DataFrame, counts: Sequence[Column], *, is_small: bool) -> dict[str, Any]:
+    """Write the lines kept and work out ``counts`` of all in the same pass."""
     seen = Observation()
-    watched = judged.observe(seen, *tallies(read=F.lit(True), kept=is_kept()))
+    watched = judged.observe(seen, *counts)
     bound = COLLECTED_ROWS if is_small else None
     run.write_frame(build_transactions(watched, run_id=run.run_id), TRANSACTIONS, rows=bound)
     try:
-        found = seen.get
+        found: dict[str, Any] = seen.get
     except Py4JJavaError:  # a catalog's CREATE TABLE AS SELECT tells nothing of what it saw
-        return _look(judged)
-    return read_tally(found, "read"), read_tally(found, "kept")
+        return _look(judged, counts)
+    return found
 
 
-def _look(judged: DataFrame) -> tuple[Tally, Tally]:
-    row = judged.agg(*tallies(read=F.lit(True), kept=is_kept())).collect()[0].asDict()
-    return read_tally(row, "read"), read_tally(row, "kept")
+def _look(judged: DataFrame, counts: Sequence[Column]) -> dict[str, Any]:
+    return judged.agg(*counts).collect()[0].asDict()
+
+
+def _suspect(run: Run, judged: Mapping[str, Judged], counts: Rows) -> Rows:
+    """Return rows of ``tables.CHECKS`` about what was read.
+
+    Raises
+    ------
+    QualityError
+        If too many rows do not fulfil a condition of the configuration.
+    """
+    checks: Rows = []
+    for name, one in judged.items():
+        of_source = {row["outcome"]: row["rows"] for row in counts if row["source"] == name}
+        if name == "transactions":
+            unreadable = of_source.get("unreadable_ordered_at", 0)
+            checks += check_dates(unreadable, one.read.rows, _suggest(run, one) if unreadable else "")
+        conditions = declare_conditions(run.config.rules, name)
+        broken = {condition.name: one.broken.get(condition.name, of_source.get(condition.name, 0)) for condition in conditions}
+        checks += check_breaches(conditions, broken, rows=one.read.rows, source=name)
+    return checks
+
+
+def _suggest(run: Run, judged: Judged) -> str:
+    assert run.config.sources.transactions is not None  # whose rows they are
+    column = run.config.sources.transactions.columns["ordered_at"]
+    assert isinstance(column.source, str)  # as the configuration makes sure
+    return suggest_pattern(judged.frame, column.source, column.format)
 
 
 def _write_customers(run: Run, judged: Judged) -> None:
@@ -158,40 +207,23 @@ def _count_aside(run: Run, judged: Mapping[str, Judged]) -> tuple[DataFrame | No
     found = [row.asDict() for row in count_aside(aside).collect()] if aside is not None else []
     tallied = [(row["source"], row["outcome"], read_tally(row, "aside")) for row in found]
     tallied += [(name, KEPT, one.kept) for name, one in judged.items() if one.kept.rows]
+    cleaning = run.config.cleaning
     for name in judged:
-        check_counts(
-            {outcome: tally.rows for source, outcome, tally in tallied if source == name},
-            source=name,
-            max_set_aside_share=run.config.cleaning.max_set_aside_share,
-        )
+        found_of = {outcome: tally.rows for source, outcome, tally in tallied if source == name}
+        check_counts(found_of, source=name, max_set_aside_share=cleaning.max_set_aside_share)
+        unreadable = count_unreadable(found_of)
+        if unreadable > cleaning.max_unreadable_share * sum(found_of.values()):
+            hint = _suggest(run, judged[name]) if "unreadable_ordered_at" in found_of else ""
+            raise QualityError(
+                f"sources.{name}",
+                expected=f"at most {cleaning.max_unreadable_share:.0%} of rows not as declared (cleaning.max_unreadable_share)",
+                found=f"{unreadable:,} of {sum(found_of.values()):,}: {tell_reasons(found_of)}{hint}",
+            )
     counts = [
         {"source": source, "outcome": outcome, "rows": tally.rows, "fingerprint": tally.fingerprint}
         for source, outcome, tally in sorted(tallied, key=lambda one: one[:2])
     ]
     return aside, counts
-
-
-def _columns(config: Config, name: str) -> list[SourceColumn]:
-    if name == "customers":
-        customers = config.sources.customers
-        assert customers is not None  # only sources that are there are read
-        key = customers.customer_id
-        kinds: dict[str, Kind] = {"number": "number", "category": "text", "ordinal": "level"}
-        return [
-            SourceColumn("customer_id", _names(key.source), "text", remove=key.remove),
-            *(
-                SourceColumn(attribute, (spec.source,), kinds[spec.type], levels=tuple(spec.order or ()))
-                for attribute, spec in customers.attributes.items()
-            ),
-        ]
-    return [
-        SourceColumn(column_name, _names(spec.source), _KINDS.get(column_name, "text"), spec.format, spec.remove)
-        for column_name, spec in getattr(config.sources, name).columns.items()
-    ]
-
-
-def _names(source: str | list[str]) -> tuple[str, ...]:
-    return (source,) if isinstance(source, str) else tuple(source)
 
 
 def _fingerprint(counts: list[dict[str, Any]]) -> str:

@@ -63,7 +63,7 @@ def judge_transactions(
     returns: Literal["net", "exclude"],
     non_product_pattern: str | None,
     non_positive_prices: Literal["keep", "set_aside"],
-    exact_duplicates: Literal["keep", "set_aside"],
+    exact_duplicates: Literal["keep", "set_aside", "across_files"],
 ) -> DataFrame:
     """Append to ``reasons`` every rule that a line breaks, the first one being the reason that counts.
 
@@ -87,22 +87,29 @@ def judge_transactions(
         ("non_positive_price", is_free if non_positive_prices == "set_aside" else never),
     ]
     if exact_duplicates == "set_aside":
-        copies = Window.partitionBy("raw").orderBy("source_file")
-        transactions = transactions.withColumn("copy", F.row_number().over(copies))
-        rules.append(("exact_duplicate", F.col("copy") > 1))
+        copies = Window.partitionBy("_raw").orderBy("_source_file")
+        transactions = transactions.withColumn("_copy", F.row_number().over(copies))
+        rules.append(("exact_duplicate", F.col("_copy") > 1))
+    elif exact_duplicates == "across_files":
+        # The second of equal lines in one file is the same line as the second in another.
+        within = F.row_number().over(Window.partitionBy("_raw", "_source_file").orderBy(F.lit(0)))
+        transactions = transactions.withColumn("_nth", within)
+        across = Window.partitionBy("_raw", "_nth").orderBy("_source_file")
+        transactions = transactions.withColumn("_copy", F.row_number().over(across))
+        rules.append(("in_another_file", F.col("_copy") > 1))
     return add_reasons(transactions, rules)
 
 
 def find_non_buyers(transactions: DataFrame) -> DataFrame:
     """Return the ``customer_id`` of those whose kept lines are all returns."""
-    customers = transactions.where(is_kept()).groupBy("customer_id").agg(F.max(~F.col("is_return")).alias("has_bought"))
-    return customers.where(~F.col("has_bought"))
+    customers = transactions.where(is_kept()).groupBy("customer_id").agg(F.max(~F.col("is_return")).alias("_has_bought"))
+    return customers.where(~F.col("_has_bought"))
 
 
 def judge_purchasers(transactions: DataFrame, non_buyers: DataFrame) -> DataFrame:
     """Append the reason ``customer_without_purchase`` to kept lines of ``find_non_buyers`` (customer_id unique)."""
     marked = transactions.join(non_buyers, on="customer_id", how="left")
-    return add_reasons(marked, [("customer_without_purchase", is_kept() & F.col("has_bought").isNotNull())]).drop("has_bought")
+    return add_reasons(marked, [("customer_without_purchase", is_kept() & F.col("_has_bought").isNotNull())]).drop("_has_bought")
 
 
 def build_transactions(judged: DataFrame, *, run_id: str) -> DataFrame:

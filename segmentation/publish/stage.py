@@ -70,7 +70,7 @@ def _audit(run: Run, known: dict[str, Any], segments: Rows) -> dict[str, Any]:
     versions = {
         name: version
         for name, spec in run.config.sources.declared().items()
-        if (version := delta_version_of(lake.spark, spec.format, str(spec.path))) is not None
+        if (version := delta_version_of(lake.spark, spec.format, spec.paths[0])) is not None
     }
     return {
         "k": chosen["k"],

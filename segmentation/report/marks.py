@@ -26,6 +26,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "borders": ("k", "segment_id", "other_segment_id"),
     "compare": ("k", "segment_id", "next_k", "next_segment_id"),
     "runs": (),
+    "checks": ("stage", "check", "subject"),
     "row_counts": ("source", "outcome"),
 }
 

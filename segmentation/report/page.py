@@ -72,6 +72,7 @@ def draw_report(tables: Tables) -> Report:
             steps=_steps(have["compare"], have["runs"][0]["k"]),
             by_id={row["segment_id"]: row for row in segments},
             sources=_sources(have["row_counts"]),
+            checks=words.sort_checks(have["checks"]),
             movement=find_movement(have, segments),
             versions=_versions(have["runs"][0]),
             glossary=words.GLOSSARY,

@@ -9,6 +9,7 @@ from segmentation.tables import (
     ACTIONS,
     BORDERS,
     CENTROIDS,
+    CHECKS,
     COMPARE,
     DECISION,
     EXEMPLARS,
@@ -31,9 +32,9 @@ from segmentation.warehouse.questions import count_moves
 
 _SHOWN = (
     *(SEGMENTS, PROFILES, TRAITS, EXEMPLARS, SEGMENT_RULES, ACTIONS, HISTOGRAMS, SEGMENT_MAP, MAP_AXES),
-    *(GRID, DECISION, BORDERS, COMPARE, CENTROIDS, ROW_COUNTS),
+    *(GRID, DECISION, BORDERS, COMPARE, CENTROIDS, ROW_COUNTS, CHECKS),
 )
-_TOLD = (SEGMENTS, ACTIONS)
+_TOLD = (SEGMENTS, ACTIONS, CHECKS)
 
 
 @dataclass(frozen=True)

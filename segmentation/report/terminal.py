@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from segmentation.report.words import Row, Rows, Tables, text_of
+from segmentation.report.words import Row, Rows, Tables, sort_checks, text_of
 from segmentation.spelling import percent, whole
 
 _SEGMENT_COLUMNS = (
@@ -40,7 +40,8 @@ def tabulate(tables: Tables) -> Group:
             Text(text_of(segment["sets_apart"])),
             Text(text_of(advice[0]["advice"]) if advice else "none"),
         )
-    return Group(grid, Text(text_of(run["decision"])))
+    checks = [Text(f"Look at: {text_of(row['said'])}.") for row in sort_checks(tables["checks"])]
+    return Group(grid, Text(text_of(run["decision"])), *checks)
 
 
 def _of(rows: Rows, segment: Row) -> list[Row]:

@@ -8,6 +8,12 @@ Row = Mapping[str, Any]
 Rows = Sequence[Row]
 Tables = Mapping[str, Rows]  # a few collected rows by table name: plain values, null is None
 
+
+def sort_checks(checks: Rows) -> list[Row]:
+    """Return what looks wrong with the input, in the order in which it was looked at."""
+    return sorted(checks, key=lambda row: (row["stage"] == "features", row["check"], row["subject"]))
+
+
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _NO_COLOR = "#7F7F7F"

@@ -117,7 +117,7 @@ def exemplar_names(policy: str) -> Callable[[str], str] | None:
 def _described(config: Config) -> tuple[list[str], list[str]]:
     """Return the numeric and the categorical features that profiles show."""
     attributes = config.sources.customers.attributes if config.sources.customers else {}
-    texts = [name for name in config.features.use if name in attributes and attributes[name].type != "number"]
+    texts = [name for name in config.features.use if name in attributes and not attributes[name].is_number]
     return [name for name in config.features.use if name not in texts], texts
 
 

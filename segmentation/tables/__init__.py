@@ -23,7 +23,7 @@ from segmentation.tables.core import (
 )
 from segmentation.tables.features import FEATURES
 from segmentation.tables.grid import BORDERS, CENTROIDS, COMPARE, DECISION, GRID, STABILITY
-from segmentation.tables.ingest import CUSTOMERS, KEPT, QUARANTINE, ROW_COUNTS, TRANSACTIONS
+from segmentation.tables.ingest import CHECKS, CUSTOMERS, KEPT, QUARANTINE, ROW_COUNTS, TRANSACTIONS
 from segmentation.tables.runs import CURRENT, FAILED, PUBLISHED, RUNNING, RUNS
 from segmentation.tables.segments import (
     EXEMPLARS,
@@ -45,6 +45,7 @@ __all__ = [
     "BOOLEAN",
     "BORDERS",
     "CENTROIDS",
+    "CHECKS",
     "COMPARE",
     "CURRENT",
     "CUSTOMERS",

@@ -1,6 +1,6 @@
 """What is left of the sources, and what became of every row."""
 
-from segmentation.tables.core import BOOLEAN, CUSTOMER_ID, LONG, MONEY, QUANTITY, RUN_ID, STRING, TIMESTAMP, Column, Table
+from segmentation.tables.core import BOOLEAN, CUSTOMER_ID, DOUBLE, LONG, MONEY, QUANTITY, RUN_ID, STRING, TIMESTAMP, Column, Table
 
 TRANSACTIONS = Table(
     "transactions",
@@ -40,6 +40,21 @@ ROW_COUNTS = Table(
         Column("outcome", STRING, "kept, or the reason for setting aside", required=True),
         Column("rows", LONG, "rows, count", required=True),
         Column("fingerprint", STRING, "sum of row hashes, whatever the order; equal for equal rows", required=True),
+    ),
+)
+
+CHECKS = Table(
+    "checks",
+    "What looks wrong with the input though the run went on; no row where nothing does.",
+    ("run_id", "stage", "check", "subject"),
+    (
+        RUN_ID,
+        Column("stage", STRING, "ingest or features: the stage that looked", required=True),
+        Column("check", STRING, "what was looked for", required=True),
+        Column("subject", STRING, "the source, feature or rule that it is about", required=True),
+        Column("rows", LONG, "rows or customers that it concerns, count"),
+        Column("share", DOUBLE, "of the rows or customers looked at, 0 to 1"),
+        Column("said", STRING, "the finding in words", required=True),
     ),
 )
 

@@ -33,8 +33,15 @@ _ALWAYS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.extensions": _EXTENSION,
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",  # or a folder region=01 is the number 1
+    "spark.sql.legacy.javaCharsets": "true",  # or of all character sets of Windows none can be read
     "spark.sql.maxConcurrentOutputFileWriters": "4",  # or every write sorts its rows by run_id, a constant
 }
+_OF_READING = (
+    "spark.sql.session.timeZone",
+    "spark.sql.sources.partitionColumnTypeInference.enabled",
+    "spark.sql.legacy.javaCharsets",
+)
 # What ``DELTA_PACKAGE`` brings, as Ivy names it below ~/.ivy2.5.2/jars.
 DELTA_JARS = (
     f"io.delta_delta-spark_{SPARK_MINOR}_2.13-{DELTA_VERSION}.jar",
@@ -224,7 +231,8 @@ def _check_session(session: SparkSession) -> None:
             raise SetupError(name, expected="false, or rows vanish unseen", found="true")
     if _EXTENSION not in str(session.conf.get("spark.sql.extensions", "")):
         raise SetupError("spark.sql.extensions", expected=_EXTENSION, found="a session made without it")
-    session.conf.set("spark.sql.session.timeZone", "UTC")
+    for name in _OF_READING:
+        session.conf.set(name, _ALWAYS[name])
 
 
 def _first_line(error: PySparkException | Py4JJavaError) -> str:

@@ -22,7 +22,7 @@ def read(spark: SparkSession, path: Path, *columns: SourceColumn, **options: Any
     spec = SourceSpec.model_validate({"format": "csv", "path": str(path), **options})
     frame = read_source(spark, "transactions", spec, columns)
     with readable("sources.transactions"):
-        rows = frame.orderBy(F.to_json("raw")).collect()
+        rows = frame.orderBy(F.to_json("_raw")).collect()
     return [row.asDict() for row in rows]
 
 
@@ -31,7 +31,7 @@ def test_values_are_read_as_declared(spark: SparkSession, tmp_path: Path) -> Non
 
     rows = read(spark, tmp_path / "t.csv", ID, AMOUNT, DAY, delimiter=";", decimal_comma=True)
 
-    found = sorted((row["customer_id"], str(row["amount"]), f"{row['ordered_at']:%Y-%m-%d}", row["reasons"]) for row in rows)
+    found = sorted((row["customer_id"], str(row["amount"]), f"{row['ordered_at']:%Y-%m-%d}", row["_reasons"]) for row in rows)
     assert found == [("00123", "1234.500000", "2020-12-31", ""), ("17850", "-2.000000", "2021-02-01", "")]
 
 
@@ -54,9 +54,9 @@ def test_a_row_that_cannot_be_read_keeps_its_record_and_says_why(
 
     (row,) = read(spark, tmp_path / "t.csv", ID, AMOUNT, DAY)
 
-    assert row["reasons"] == reason
-    assert row["raw"]["id"] == "1"
-    assert row["source_file"].endswith("t.csv")
+    assert row["_reasons"] == reason
+    assert row["_raw"]["id"] == "1"
+    assert row["_source_file"].endswith("t.csv")
 
 
 def test_a_second_file_with_columns_in_another_order_is_refused(spark: SparkSession, tmp_path: Path) -> None:

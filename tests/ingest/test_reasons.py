@@ -15,11 +15,11 @@ def frame(spark: SparkSession, ids: list[tuple[str | None, int]], partitions: in
     raw = F.struct("customer_id", "age")
     return rows.select(
         "*",
-        F.lit("").alias("reasons"),
-        F.lit(True).alias("is_kept"),
-        raw.alias("raw"),
-        F.xxhash64(raw).alias("row_hash"),
-        F.lit("f").alias("source_file"),
+        F.lit("").alias("_reasons"),
+        F.lit(True).alias("_is_kept"),
+        raw.alias("_raw"),
+        F.xxhash64(raw).alias("_row_hash"),
+        F.lit("f").alias("_source_file"),
     )
 
 
@@ -42,7 +42,7 @@ def test_the_row_kept_and_the_fingerprint_do_not_depend_on_order(spark: SparkSes
 
     def judge(rows: list[tuple[str, int]], partitions: int) -> tuple[object, ...]:
         judged = judge_keys(frame(spark, rows, partitions), key="customer_id")  # type: ignore[arg-type]
-        kept = sorted((row["customer_id"], row["age"]) for row in judged.where("reasons = ''").collect())
+        kept = sorted((row["customer_id"], row["age"]) for row in judged.where("_reasons = ''").collect())
         seen = first_row(judged.agg(*tallies(read=F.lit(True), kept=is_kept()))).asDict()
         return kept, read_tally(seen, "read").fingerprint, (read_tally(seen, "read") - read_tally(seen, "kept")).fingerprint
 

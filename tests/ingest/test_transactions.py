@@ -35,11 +35,11 @@ def raw_lines(spark: SparkSession, rows: list[tuple[Any, ...]]) -> Any:
         "product_id",
         F.col("quantity").cast("decimal(18,6)").alias("quantity"),
         F.col("unit_price").cast("decimal(18,6)").alias("unit_price"),
-        F.lit("").alias("reasons"),
-        F.lit(True).alias("is_kept"),
-        raw.alias("raw"),
-        F.xxhash64(raw).alias("row_hash"),
-        F.lit("f").alias("source_file"),
+        F.lit("").alias("_reasons"),
+        F.lit(True).alias("_is_kept"),
+        raw.alias("_raw"),
+        F.xxhash64(raw).alias("_row_hash"),
+        F.lit("f").alias("_source_file"),
     )
 
 
@@ -67,7 +67,7 @@ def test_a_line_is_judged(spark: SparkSession, line: tuple[Any, ...], policy: di
 
     judged = judge_transactions(complete, **{**POLICIES, **policy}).collect()
 
-    assert [row["reasons"] for row in judged] == [reason]
+    assert [row["_reasons"] for row in judged] == [reason]
 
 
 def test_all_but_one_of_equal_rows_are_duplicates_when_asked(spark: SparkSession) -> None:
@@ -76,7 +76,7 @@ def test_all_but_one_of_equal_rows_are_duplicates_when_asked(spark: SparkSession
 
     judged = judge_transactions(complete, **{**POLICIES, "exact_duplicates": "set_aside"}).collect()
 
-    assert sorted(row["reasons"] for row in judged) == ["", "exact_duplicate", "exact_duplicate"]
+    assert sorted(row["_reasons"] for row in judged) == ["", "exact_duplicate", "exact_duplicate"]
 
 
 def test_returns_of_a_customer_who_bought_nothing_are_set_aside(spark: SparkSession) -> None:
@@ -90,7 +90,7 @@ def test_returns_of_a_customer_who_bought_nothing_are_set_aside(spark: SparkSess
     net = judge_transactions(complete, **{**POLICIES, "returns": "net"})
     judged = judge_purchasers(net, find_non_buyers(net)).orderBy("order_id").collect()
 
-    assert [row["reasons"] for row in judged] == ["", "", "customer_without_purchase"]
+    assert [row["_reasons"] for row in judged] == ["", "", "customer_without_purchase"]
 
 
 def test_amounts_are_exact_and_orders_follow_from_the_instant(spark: SparkSession) -> None:

@@ -103,6 +103,9 @@ def make_tables(names: tuple[str, str] = ("Loyal patrons", "Lapsed customers")) 
             "segment_id feature position value_original", (0, number, 0, 31.5), (1, number, 0, 3.5), (0, level, 1, 0.2)
         ),
         "row_counts": rows("source outcome rows", ("transactions", "kept", 1250), ("transactions", "return", 50)),
+        "checks": rows(
+            "stage check subject rows share said", ("features", "few_customers", "features", 90, 1.0, "90 <customers> are few")
+        ),
     }
 
 

@@ -1,0 +1,212 @@
+"""Files that Spark would read in silence as something else are refused in a line, or their rows are set aside."""
+
+import bz2
+import gzip
+import lzma
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from segmentation.config.sources import SourceSpec
+from segmentation.errors import SourceError
+from segmentation.ingest.columns import SourceColumn
+from segmentation.ingest.dates import suggest_pattern
+from segmentation.ingest.files import read_source, readable
+from segmentation.ingest.scan import find_fault, open_line_pattern
+
+ID = SourceColumn("customer_id", ("id",), "text")
+NAME = SourceColumn("name", ("name",), "text")
+AMOUNT = SourceColumn("amount", ("amount",), "money")
+TIME = SourceColumn("ordered_at", ("t",), "instant")
+
+
+def open_file(spark: SparkSession, path: Path | list[Path], *columns: SourceColumn, **options: Any) -> Any:
+    where = [str(one) for one in path] if isinstance(path, list) else str(path)
+    spec = SourceSpec.model_validate({"format": "csv", "path": where, **options})
+    return read_source(spark, "transactions", spec, columns)
+
+
+def read(spark: SparkSession, path: Path | list[Path], *columns: SourceColumn, **options: Any) -> dict[Any, str]:
+    """Return the reason of each row, or "" of one that is kept, by its first declared column."""
+    with readable("sources.transactions"):
+        rows = open_file(spark, path, *columns, **options).collect()
+    return {row[0] if row["_is_kept"] else (row["_raw"][0], "aside"): row["_reasons"] for row in rows}
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16", "UTF-16LE", "UTF-16BE", "UTF-32"])
+def test_text_of_wide_letters_has_no_phantom_row(spark: SparkSession, tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "t.csv").write_bytes("id,amount\né1,5\n2,6\n".encode(encoding))
+
+    assert read(spark, tmp_path / "t.csv", ID, AMOUNT, encoding=encoding) == {"é1": "", "2": ""}
+
+
+@pytest.mark.parametrize("note", ['"of two\nlines"', '"a,b\n99,7,bla"', '"never closed'])
+def test_a_record_that_leaves_its_line_is_never_read_in_halves(spark: SparkSession, tmp_path: Path, note: str) -> None:
+    (tmp_path / "t.csv").write_text(f"id,amount,name\n1,5,{note}\n2,6,ok\n")
+
+    with pytest.raises(
+        SourceError, match=r'expected a record in each line, or multiline: true, found a quote that is open.*1,5,"'
+    ):
+        read(spark, tmp_path / "t.csv", ID, AMOUNT)
+
+
+def test_records_of_several_lines_are_read_where_they_are_declared(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('id,amount,name\n1,5,"of two\nlines"\n2,6,"say ""hi"""\n')
+
+    assert read(spark, tmp_path / "t.csv", ID, AMOUNT, multiline=True) == {"1": "", "2": ""}
+
+
+@pytest.mark.parametrize("rest", ["2,6,b\n3,7,c\n", '2,6,"b"\n3,7,c\n'])
+def test_a_quote_that_swallows_what_follows_is_refused(spark: SparkSession, tmp_path: Path, rest: str) -> None:
+    (tmp_path / "t.csv").write_text(f'id,amount,name\n1,5,"Anna\n{rest}')
+
+    with pytest.raises(SourceError, match="expected every quote closed where a field ends, found the record of line 2"):
+        read(spark, tmp_path / "t.csv", ID, AMOUNT, multiline=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_open"),
+    [
+        ('1,"a', True),
+        ('"a""', True),
+        ('1,"x,""', True),
+        ('1;"a,b', True),
+        ('1,"a"', False),
+        ('"say ""hi""",2', False),
+        ('12" plate,5', False),
+        ('"x,"""', False),
+        ('"x,"",y",1', False),
+        ("1,2", False),
+    ],
+)
+def test_a_line_that_ends_within_quotes_is_known(spark: SparkSession, line: str, is_open: bool) -> None:
+    delimiter = ";" if ";" in line else ","
+    row = spark.createDataFrame([(line,)], "value string").select(F.col("value").rlike(open_line_pattern(delimiter)))
+
+    assert row.collect()[0][0] is is_open
+    try:  # the second opinion: does Python's strict reader want another line?
+        assert (find_fault(line.encode(), "t.csv", delimiter=delimiter, encoding="utf-8") is not None) is is_open
+    except AssertionError:
+        assert line == '12" plate,5'
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress])
+def test_whole_files_are_looked_at_however_they_are_compressed(compress: Callable[[bytes], bytes]) -> None:
+    ending = {gzip.compress: ".gz", bz2.compress: ".bz2", lzma.compress: ".xz"}.get(compress, "")
+
+    def look(text: str) -> str | None:
+        return find_fault(compress(text.encode()), f"t.csv{ending}", delimiter=",", encoding="utf-8")
+
+    assert look('id,name\n1,"a\nb"\n') is None
+    assert look('id,name\n1,"a\nb"c\n') == "the record of line 2: ',' expected after '\"'"
+
+
+def test_a_line_of_names_within_the_file_is_no_customer(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,name\n1,a\nid,name\n2,b\n")
+
+    assert read(spark, tmp_path / "t.csv", ID, NAME) == {"1": "", ("id", "aside"): "repeated_header", "2": ""}
+
+
+def test_letters_that_were_lost_and_control_letters_make_no_key(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("id,amount\né,1\nü,2\n\x00x,3\nok,4\n".encode("latin-1"))
+
+    found = read(spark, tmp_path / "t.csv", ID, AMOUNT)
+
+    assert found.pop("ok") == ""
+    assert set(found.values()) == {"unreadable_customer_id"}
+    assert len(read(spark, tmp_path / "t.csv", ID, AMOUNT, encoding="latin-1")) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2020-05-06", "2020-05-05 22:00"),
+        ("2020-05-06 10:00:00", "2020-05-06 08:00"),
+        ("2020-05-06T10:00:00Z", "2020-05-06 10:00"),
+        ("2020-05-06T10:00:00+05:00", "2020-05-06 05:00"),
+        ("2020-05-06 10:00:00 Asia/Tokyo", "2020-05-06 01:00"),
+        ("10:30", None),
+        ("T10:30", None),
+        ("2020", None),
+        ("2020-05", None),
+        ("20200506", None),
+        ("46023", None),
+    ],
+)
+def test_a_time_is_a_whole_day_and_is_shifted_once(spark: SparkSession, tmp_path: Path, text: str, utc: str | None) -> None:
+    (tmp_path / "t.csv").write_text(f"t\n{text}\n")
+
+    row = open_file(spark, tmp_path / "t.csv", TIME, time_zone="Europe/Berlin").collect()[0]
+
+    assert (f"{row['ordered_at']:%Y-%m-%d %H:%M}" if row["ordered_at"] else None) == utc
+    assert row["_is_kept"] is (utc is not None)
+
+
+def test_an_instant_of_parquet_is_not_shifted_and_a_local_time_is(spark: SparkSession, tmp_path: Path) -> None:
+    for name, kind in (("instant", pa.timestamp("us", tz="UTC")), ("local", pa.timestamp("us"))):
+        parquet.write_table(pa.table({"t": pa.array([1_600_000_000_000_000], kind)}), tmp_path / name)
+
+    hours = {
+        name: open_file(spark, tmp_path / name, TIME, format="parquet", time_zone="Europe/Berlin").collect()[0]["ordered_at"].hour
+        for name in ("instant", "local")
+    }
+
+    assert hours == {"instant": 12, "local": 10}
+
+
+def test_a_part_that_lacks_a_column_is_named(spark: SparkSession, tmp_path: Path) -> None:
+    parquet.write_table(pa.table({"id": ["1"], "amount": [5.0]}), tmp_path / "a.parquet")
+    parquet.write_table(pa.table({"id": ["2"]}), tmp_path / "b.parquet")
+
+    with pytest.raises(SourceError, match=r"expected column amount in every file, found none in .*b\.parquet"):
+        read(spark, tmp_path, ID, AMOUNT, format="parquet")
+
+
+def test_a_partition_folder_keeps_its_letters(spark: SparkSession, tmp_path: Path) -> None:
+    for region in ("01", "1"):
+        (tmp_path / f"region={region}").mkdir()
+        parquet.write_table(pa.table({"id": [region]}), tmp_path / f"region={region}" / "a.parquet")
+
+    found = read(spark, tmp_path, SourceColumn("region", ("region",), "text"), ID, format="parquet")
+
+    assert found == {"01": "", "1": ""}
+
+
+def test_a_key_is_spelled_alike_in_every_type(spark: SparkSession, tmp_path: Path) -> None:
+    keys = {"double": pa.array([17850.0]), "long": pa.array([17850]), "text": pa.array(["17850"])}
+    for name, values in {**keys, "decimal": pa.array([Decimal("17850.00")])}.items():
+        parquet.write_table(pa.table({"id": values}), tmp_path / name)
+
+        assert read(spark, tmp_path / name, ID, format="parquet") == {"17850": ""}
+
+
+@pytest.mark.parametrize("name", ["a`b", "_corrupt_record", "rank", "reasons", "raw", "_raw", "x y", "a.b"])
+def test_a_source_may_call_its_columns_as_it_likes(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    (tmp_path / "t.csv").write_text(f"id,{name}\n1,5\n")
+
+    assert read(spark, tmp_path / "t.csv", ID, SourceColumn("amount", (name,), "money")) == {"1": ""}
+
+
+def test_a_file_without_names_several_files_and_tabs(spark: SparkSession, tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.tsv").write_text(f"{number}\t5\n")
+
+    found = read(spark, [tmp_path / "1.tsv", tmp_path / "2.tsv"], ID, AMOUNT, header=["id", "amount"], delimiter="tab")
+
+    assert found == {"1": "", "2": ""}
+
+
+def test_the_pattern_that_reads_every_date_is_suggested(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("t\n" + "".join(f"{month}/{day}/2020\n" for month in range(1, 13) for day in (5, 25)))
+
+    frame = open_file(spark, tmp_path / "t.csv", SourceColumn("ordered_at", ("t",), "instant", format="d/M/yyyy"))
+
+    assert suggest_pattern(frame, "t", "d/M/yyyy") == "; the pattern M/d/yyyy reads every date of a sample"
+    assert suggest_pattern(frame, "t", "M/d/yyyy") == ""
