@@ -16,10 +16,26 @@ from conftest import ROOT, compiled, first_row, run_all, to_pandas
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from segmentation.config.load import load_config
 from segmentation.errors import PublishError, QualityError
-from segmentation.pipeline import STAGES
+from segmentation.pipeline import STAGES, Request, execute
+from segmentation.progress import Progress
 from segmentation.run import Run
-from segmentation.tables import CURRENT, CUSTOMERS, DECISION, EVERY, FEATURES, GRID, ROW_COUNTS, RUNS, SEGMENTS, TRANSACTIONS
+from segmentation.tables import (
+    ASSIGNMENTS,
+    CURRENT,
+    CUSTOMERS,
+    DECISION,
+    EVERY,
+    FAILED,
+    FEATURES,
+    GRID,
+    PUBLISHED,
+    ROW_COUNTS,
+    RUNS,
+    SEGMENTS,
+    TRANSACTIONS,
+)
 
 TABLES = [table.name for table in EVERY if table not in (TRANSACTIONS, CUSTOMERS)]
 CLOCK = ["started_at", "published_at", "published_seq", "table_versions"]  # what a run says of when it ran
@@ -265,6 +281,37 @@ def test_a_run_that_fails_leaves_the_published_one_current(jvm: SparkSession, tm
 
     current = jvm.read.format("delta").load(f"{run.lake.path}/current_segments")
     assert {row["run_id"] for row in current.collect()} == {"good"}
+    failed = {row["run_id"]: (row["status"], row["failure"]) for row in run.lake.read_rows(RUNS)}
+    assert failed["bad"] == (FAILED, "ingest: sources.transactions: expected at least one row, found 0 rows")
+
+
+def test_a_run_that_failed_is_resumed_after_its_last_whole_stage(
+    jvm: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_small(tmp_path)
+
+    def fail(run: Run) -> str:
+        raise PublishError("disk", expected="room", found="none")
+
+    with monkeypatch.context() as patched:
+        patched.setitem(STAGES, "assign", fail)
+        with pytest.raises(PublishError, match="expected room"):
+            run_all(jvm, config, "broken")
+    before = {name: deltalake.DeltaTable(f"{tmp_path}/w/{name}").version() for name in ("transactions", "features", "grid")}
+
+    resumed = execute(jvm, Request(load_config(config), "", tuple(STAGES), resumes=True), Progress())
+    whole = run_all(jvm, config, "whole")
+
+    assert resumed.run_id == "broken"
+    (row,) = whole.lake.read_rows(RUNS, run_ids=["broken"])
+    assert (row["status"], row["finished_stage"], row["failure"]) == (PUBLISHED, "publish", None)
+    after = {name: deltalake.DeltaTable(f"{tmp_path}/w/{name}").version() for name in before}
+    assert {name: version - before[name] for name, version in after.items()} == dict.fromkeys(before, 1)  # of the run "whole"
+    labels = [
+        sorted((row["customer_id"], row["segment_id"]) for row in whole.lake.read_rows(ASSIGNMENTS, run_ids=[run_id]))
+        for run_id in ("broken", "whole")
+    ]
+    assert labels[0] == labels[1]
 
 
 def test_customers_without_orders_are_set_aside_or_kept(jvm: SparkSession, tmp_path: Path) -> None:
