@@ -182,7 +182,8 @@ def test_the_same_run_twice_is_the_same_rows_and_one_more_version(
     run_all(jvm, config)
     after = state()
 
-    assert after == {name: (version + 1, rows) for name, (version, rows) in before.items()}
+    commits = {"checks": 2}  # ingest looks, and so does features
+    assert after == {name: (version + commits.get(name, 1), rows) for name, (version, rows) in before.items()}
 
 
 def test_a_published_run_is_not_replaced_by_other_input(retail: Run, tmp_path: Path) -> None:
