@@ -104,10 +104,9 @@ def _default(field: FieldInfo) -> str:
 
 
 def _told(field: FieldInfo) -> str:
-    if field.description:
-        return field.description
     inner, _ = _inner_section(field.annotation)
-    return (inner.__doc__ or "").split("\n")[0].rstrip(".") if inner else ""
+    of_section = (inner.__doc__ or "").split("\n")[0].rstrip(".") if inner else ""
+    return (field.description or of_section).replace("|", "\\|").replace("<", "&lt;")
 
 
 def option_rows() -> list[tuple[str, str, str, str]]:
@@ -117,9 +116,7 @@ def option_rows() -> list[tuple[str, str, str, str]]:
         parts = path.split(".")
         common = parts[0] == "sources" and len(parts) == 3 and parts[2] not in ("columns", "customer_id", "attributes")
         place = f"sources.*.{parts[2]}" if common else path
-        rows.setdefault(
-            place, (f"`{place}`", takes.replace("|", "/"), _default(field), _told(field).replace("|", "\\|").replace("<", "&lt;"))
-        )
+        rows.setdefault(place, (f"`{place}`", takes.replace("|", "/"), _default(field), _told(field)))
     return list(rows.values())
 
 
