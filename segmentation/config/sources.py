@@ -95,6 +95,22 @@ def _read_delimiter(value: Any) -> Any:
     return "\t" if value in ("tab", "\\t") else value
 
 
+def _check_encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        raise ValueError("a character set as UTF-8 is expected") from None
+    return name
+
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        raise ValueError("a zone as Europe/Berlin is expected") from None
+    return name
+
+
 class SourceSpec(Section):
     """Where a table lies and how its text is to be read."""
 
@@ -108,20 +124,13 @@ class SourceSpec(Section):
     delimiter: Annotated[str, BeforeValidator(_read_delimiter)] = Field(
         ",", min_length=1, max_length=2, description="csv: field separator; tab is one too"
     )
-    encoding: str = Field("UTF-8", description="csv: character set")
+    encoding: Annotated[str, AfterValidator(_check_encoding)] = Field("UTF-8", description="csv: character set")
     multiline: bool = Field(False, description="csv, json: records may span lines")
     decimal_comma: bool = Field(False, description="numbers in text are written 1.234,50")
-    time_zone: str = Field("UTC", description="zone of timestamps written without one")
+    time_zone: Annotated[str, AfterValidator(_check_zone)] = Field("UTC", description="zone of timestamps written without one")
 
     @model_validator(mode="after")
-    def _check_words(self) -> "SourceSpec":
-        try:
-            codecs.lookup(self.encoding)
-            ZoneInfo(self.time_zone)
-        except LookupError:
-            raise ValueError(f"encoding: a character set as UTF-8 is expected, found {self.encoding}") from None
-        except (ValueError, OSError):
-            raise ValueError(f"time_zone: a zone as Europe/Berlin is expected, found {self.time_zone}") from None
+    def _check_lists(self) -> "SourceSpec":
         if self.header is not None and len(set(self.header)) != len(self.header):
             raise ValueError("header: each name once is expected")
         if isinstance(self.path, list) and self.format in ("delta", "table"):

@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from segmentation.looks import lay_over
 from segmentation.publish.audit import check_members, check_rows, check_silhouette, find_chosen
-from segmentation.publish.looks import lay_over
 from segmentation.publish.pointer import publish_run
 from segmentation.readings import read_described
 from segmentation.run import Run, check_featured

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from segmentation.catalogue import MISSING_LEVEL, label
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError
+from segmentation.looks import lay_over
 from segmentation.palette import PALETTE
 from segmentation.parallel import side_by_side
 from segmentation.readings import choose_ingredients, computed_shares, place_members
@@ -83,10 +84,13 @@ def describe_segments(run: Run) -> str:
     ]
     rules, (points, axes), bins, examples = side_by_side(run.lake.spark, lambda job: job(), work)
     segments = [size.segment_id for size in summary.sizes]
+    # Named at once: a published run that is repeated never shows other names in between.
+    looks = config.segments
+    named = lay_over(_segment_rows(summary.sizes, traits, portraits), names=looks.names, colors=looks.colors)
     run.write_rows(
         (profiles, PROFILES),
         (summary.figures(), FIGURES),
-        (_segment_rows(summary.sizes, traits, portraits), SEGMENTS),
+        (named, SEGMENTS),
         (rank_rows(traits), TRAITS),
         ([asdict(one) for one in name_exemplars(examples, name)] if name else [], EXEMPLARS),
         (rules, SEGMENT_RULES),

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from segmentation.looks import lay_over
 from segmentation.palette import PALETTE
-from segmentation.publish.looks import lay_over
 
 ODD = '</script><b>"\u03a9" \U0001f6d2 \u202e\u05e9\u05dc\u05d5\u05dd'
 
