@@ -1,4 +1,4 @@
-"""What the segments are called and painted: the configuration's word over that of the rules."""
+"""What the segments are called and painted: the configuration's word, what they keep from the run before, or the rules'."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,18 +8,59 @@ from segmentation.tables import Rows
 from segmentation.traits import number_name
 
 
-def lay_over(segments: Rows, *, names: Mapping[int, str], colors: Mapping[int, str]) -> Rows:
-    """Return rows of ``tables.SEGMENTS`` with the names and colours given, every other as the rules and the palette say.
+def lay_over(segments: Rows, *, names: Mapping[int | str, str], colors: Mapping[int | str, str]) -> Rows:
+    """Return rows of ``tables.SEGMENTS`` with the names and colours given, by ``segment_key`` or else by ``segment_id``.
 
     Giving one segment a name changes no other's, but for one that is called so already: it gets its number.
     """
+    given = {row["segment_id"]: _given(row, names) for row in segments}
+    own = {row["segment_id"]: row["kept_name"] or row["rule_name"] for row in segments}
+    asked = {name for name in given.values() if name}
+    kept_names = {row["kept_name"] for row in segments if row["kept_name"] and not given[row["segment_id"]]}
+    painted = {_given(row, colors) or row["kept_color"] for row in segments} - {None}
+    free = [color for color in PALETTE if color not in painted]
 
-    def look(row: Mapping[str, Any]) -> dict[str, Any]:
-        segment, name = row["segment_id"], row["rule_name"]
-        if segment in names:
-            name = names[segment]
-        elif name in names.values():
-            name = number_name(name, segment, taken={*names.values(), *(other["rule_name"] for other in segments)})
-        return {**row, "segment_name": name, "color": colors.get(segment, PALETTE[segment % len(PALETTE)])}
+    def name_of(row: Mapping[str, Any]) -> str:
+        segment, name = row["segment_id"], own[row["segment_id"]]
+        if given[segment]:
+            return str(given[segment])
+        if name in asked or (row["kept_name"] is None and name in kept_names):
+            return number_name(name, segment, taken={*asked, *kept_names, *own.values()})
+        return str(name)
 
-    return [look(row) for row in segments]
+    looked = []
+    for row in segments:
+        color = _given(row, colors) or row["kept_color"]
+        if color is None:
+            usual = PALETTE[row["segment_id"] % len(PALETTE)]
+            color = usual if usual in free or not free else free[0]
+            free = [one for one in free if one != color]
+        looked.append({**row, "segment_name": name_of(row), "color": color})
+    return looked
+
+
+def keep(segments: Rows, lineage: Rows, former: Rows, *, most_shift: float) -> Rows:
+    """Return rows of ``tables.SEGMENTS`` with their keys, and with the names and colours that survivors keep.
+
+    The name goes where the nature does: a survivor of another archetype, or, where no archetype names it, one whose centre
+    moved by more than ``most_shift`` standard deviations under another name of the rules, is named anew and its former name told.
+    A name that the configuration gave is not kept: it is given again by key.
+    """
+    known = {row["segment_key"]: row for row in former}
+    by_id = {row["segment_id"]: row for row in lineage if row["segment_id"] is not None}
+    kept = []
+    for row in segments:
+        line = by_id[row["segment_id"]]
+        before = known.get(line["previous_key"]) if line["verdict"] == "survived" else None
+        name = color = renamed = None
+        if before is not None:
+            name, color = before["kept_name"] or before["rule_name"], before["color"]
+            moved = (line["shift_deviations"] or 0.0) > most_shift and row["rule_name"] != before["rule_name"]
+            if row["archetype"] != before["archetype"] or (row["archetype"] is None and moved):
+                name, renamed = None, before["segment_name"]
+        kept.append({**row, "segment_key": line["segment_key"], "kept_name": name, "former_name": renamed, "kept_color": color})
+    return kept
+
+
+def _given(row: Mapping[str, Any], looks: Mapping[int | str, str]) -> str | None:
+    return looks.get(row["segment_key"]) or looks.get(row["segment_id"])

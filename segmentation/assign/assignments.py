@@ -1,33 +1,49 @@
 """A customer's segment, how near it is, which one comes second, and how clear that is."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from segmentation.assign.movement import HISTORY
 from segmentation.clustering.members import Members
 from segmentation.clustering.points import Array
 from segmentation.frames import conform
 from segmentation.tables import ASSIGNMENTS
 
 _CHUNK_ROWS = 8192
-_SCHEMA = "customer_id string, segment_id int, distance double, runner_up_segment_id int, margin double, silhouette double"
+_COLUMNS_WITHOUT_HISTORY = 3
+_SCHEMA = (
+    "customer_id string, segment_id int, distance double, runner_up_segment_id int, margin double, silhouette double, "
+    "segment_key string, previous_key string, changed_at date, since_runs int"
+)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The key of each segment by its number, and the day on which whoever changes has changed."""
+
+    of: tuple[str, ...]
+    day: date
 
 
 def build_assignments(
-    labelled: DataFrame, centers: Sequence[Sequence[float]], members: Sequence[Members | None], *, run_id: str
+    labelled: DataFrame, centers: Sequence[Sequence[float]], members: Sequence[Members | None], *, keys: Keys, run_id: str
 ) -> DataFrame:
     """Measure each customer's distance to every centre, and the silhouette.
 
     Parameters
     ----------
     labelled : DataFrame
-        ``customer_id``, ``features`` (vector) and ``prediction`` of the published model.
+        ``customer_id``, ``features`` (vector), ``prediction`` of the published model; ``HISTORY`` where a run came before.
     centers : shape (k, dimensions), scaled units
         Row i is the centre of segment i.
     members : one per segment
@@ -39,26 +55,27 @@ def build_assignments(
         The runner-up is the nearest other centre, the smaller segment id in a tie. The silhouettes' mean is that of
         Spark's ``ClusteringEvaluator``; null with one segment.
     """
-    measured = select_points(labelled).mapInArrow(partial(_measure_batches, centers, members), _SCHEMA)
+    measured = select_points(labelled).mapInArrow(partial(_measure_batches, centers, members, keys), _SCHEMA)
     return measured.select(F.lit(run_id).alias("run_id"), "*").transform(conform, ASSIGNMENTS)
 
 
 def collect_assignments(
-    labelled: DataFrame, centers: Sequence[Sequence[float]], members: Sequence[Members | None], *, run_id: str
+    labelled: DataFrame, centers: Sequence[Sequence[float]], members: Sequence[Members | None], *, keys: Keys, run_id: str
 ) -> pa.Table:
     """Return the rows of ``build_assignments`` in this process, for tables that fit into it."""
-    batches = list(_measure_batches(centers, members, iter(select_points(labelled).toArrow().to_batches())))
+    batches = list(_measure_batches(centers, members, keys, iter(select_points(labelled).toArrow().to_batches())))
     rows = pa.Table.from_batches(batches)
     return rows.add_column(0, "run_id", pa.repeat(pa.scalar(run_id), len(rows)))
 
 
 def select_points(labelled: DataFrame) -> DataFrame:
-    """Return ``customer_id``, ``point`` (array) and ``prediction``."""
-    return labelled.select("customer_id", vector_to_array(F.col("features")).alias("point"), "prediction")
+    """Return ``customer_id``, ``point`` (array), ``prediction``, and ``HISTORY`` where it is there."""
+    history = [name for name in HISTORY if name in labelled.columns]
+    return labelled.select("customer_id", vector_to_array(F.col("features")).alias("point"), "prediction", *history)
 
 
 def _measure_batches(
-    centers: Sequence[Sequence[float]], members: Sequence[Members | None], batches: Iterator[pa.RecordBatch]
+    centers: Sequence[Sequence[float]], members: Sequence[Members | None], keys: Keys, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     places = np.asarray(centers, dtype=np.float64)
     for batch in batches:
@@ -67,8 +84,25 @@ def _measure_batches(
             points = chunk.column(1).flatten().to_numpy().reshape(chunk.num_rows, -1)
             label = chunk.column(2).to_numpy().astype(np.intp)
             columns = [chunk.column(0).cast(pa.string()), pa.array(label, pa.int32()), *_measure(points, label, places, members)]
+            columns += _go_on(chunk, label, keys)
             names = [part.strip().split(" ")[0] for part in _SCHEMA.split(",")]
             yield pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def _go_on(chunk: pa.RecordBatch, label: npt.NDArray[np.intp], keys: Keys) -> list[pa.Array]:
+    """Return the key, the last different one, the day of the change, and the number of runs since, this one counted."""
+    own = pa.array(np.array(keys.of, dtype=object)[label], pa.string())
+    if len(chunk.schema.names) == _COLUMNS_WITHOUT_HISTORY:
+        none, day = pa.nulls(len(own), pa.string()), pa.repeat(pa.scalar(keys.day, pa.date32()), len(own))
+        return [own, none, day, pa.repeat(pa.scalar(1, pa.int32()), len(own))]
+    key, previous, changed, since = (chunk.column(chunk.schema.get_field_index(name)) for name in HISTORY)
+    stays = pc.fill_null(pc.equal(own, key), False)
+    return [
+        own,
+        pc.if_else(stays, previous, key),
+        pc.if_else(stays, changed, pa.scalar(keys.day, pa.date32())),
+        pc.if_else(stays, pc.add(since, pa.scalar(1, pa.int32())), pa.scalar(1, pa.int32())),
+    ]
 
 
 def _measure(points: Array, label: npt.NDArray[np.intp], centers: Array, members: Sequence[Members | None]) -> list[pa.Array]:

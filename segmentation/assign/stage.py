@@ -1,29 +1,172 @@
-"""``features`` and the model to ``assignments``."""
+"""``features`` and the model to ``assignments``; ``lineage`` and ``transitions`` beside the run published before."""
 
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from segmentation.assign.assignments import build_assignments, collect_assignments
+from segmentation.assign.assignments import Keys, build_assignments, collect_assignments
+from segmentation.assign.identity import (
+    Match,
+    Thresholds,
+    match_segments,
+    name_first,
+    next_number,
+    overlaps_of,
+    tell,
+)
+from segmentation.assign.lineage import find_shifts, lineage_rows, transition_rows
+from segmentation.assign.movement import Former, count_moves, label_again, read_history
 from segmentation.clustering.members import evaluate_by_spark, measure_members
 from segmentation.clustering.points import LOCAL_BYTES
+from segmentation.errors import ModelError
+from segmentation.money import as_money
 from segmentation.readings import place_members
 from segmentation.run import Run, check_featured, note
-from segmentation.tables import ASSIGNMENTS, CENTROIDS
+from segmentation.tables import (
+    ASSIGNMENTS,
+    CENTROIDS,
+    FEATURES,
+    LINEAGE,
+    PROFILES,
+    PUBLISHED,
+    REACH,
+    RUNS,
+    SEGMENTS,
+    TRANSITIONS,
+    Rows,
+)
+from segmentation.warehouse.mending import find_newest
+from segmentation.warehouse.models import load_model
 
 
 def assign_customers(run: Run) -> str:
-    """Let the model place every customer, measure how clearly, and let Spark's own evaluator check the silhouette."""
+    """Let the model place every customer, measure how clearly, and say which segment is which of the run before."""
     known = check_featured(run)
     members = place_members(run, known)
-    labelled = members.select("customer_id", "features", F.col("segment_id").alias("prediction"))
     centers = _read_centers(run)
+    former = _find_former(run, known)
+    matches, moves, basis = _match(run, members, former, len(centers))
+    keys = Keys(tuple(one.key for one in matches if one.segment_id is not None), _day(run, known))
+    labelled = members.select("customer_id", "features", F.col("segment_id").alias("prediction"))
     measured = measure_members(labelled, len(centers))
+    told = labelled
+    if former is not None:
+        history = read_history(run.lake.read(ASSIGNMENTS, run_id=former.run_id))
+        told = labelled.join(history, on="customer_id", how="left")
     if run.lake.is_plain and known["customers"] * len(centers[0]) * 8 <= LOCAL_BYTES:
-        run.lake.store.replace(collect_assignments(labelled, centers, measured, run_id=run.run_id), ASSIGNMENTS, run.run_id)
+        rows = collect_assignments(told, centers, measured, keys=keys, run_id=run.run_id)
+        run.lake.store.replace(rows, ASSIGNMENTS, run.run_id)
+        reach = _measure_reach(rows)
     else:
-        run.write_frame(build_assignments(labelled, centers, measured, run_id=run.run_id), ASSIGNMENTS, rows=None)
+        run.write_frame(build_assignments(told, centers, measured, keys=keys, run_id=run.run_id), ASSIGNMENTS, rows=None)
+        reach = _collect_reach(run.read(ASSIGNMENTS))
+    shifts = find_shifts(matches, former, _centers_of(run, run.run_id), *_of_former(run, former))
+    run.write_rows(
+        (lineage_rows(matches, former, basis=basis, shifts=shifts), LINEAGE),
+        (transition_rows(moves, former, keys=keys.of, basis=basis) if former else [], TRANSITIONS),
+        ([{**row, "segment_key": keys.of[row["segment_id"]]} for row in reach], REACH),
+    )
     silhouette, looked_at = evaluate_by_spark(labelled, customers=known["customers"], segments=len(centers))
     note(run, spark_silhouette=silhouette, spark_silhouette_customers=looked_at)
-    return f"{len(centers)} segments"
+    changes = [tell(one) for one in matches if one.verdict not in ("first", "survived")]
+    return "; ".join([f"{len(centers)} segments", *changes])
+
+
+def _find_former(run: Run, known: Mapping[str, Any]) -> Former | None:
+    """Return the run published before this one, None of the first; a run that is repeated looks back as it did."""
+    rows = [row for row in run.lake.read_rows(RUNS) if row["run_id"] != run.run_id and row["status"] == PUBLISHED]
+    if known["status"] == PUBLISHED:
+        before = {row["previous_run_id"] for row in _own_lineage(run)}
+        rows = [row for row in rows if row["run_id"] in before]
+    newest = find_newest(rows)
+    if newest is None:
+        return None
+    segments = run.lake.read_rows(SEGMENTS, run_ids=[newest["run_id"]])
+    reach = run.lake.read_rows(REACH, run_ids=[newest["run_id"]])
+    return Former(
+        newest["run_id"],
+        {row["segment_id"]: row["segment_key"] for row in segments},
+        {row["segment_id"]: row["distance_p99"] for row in reach},
+    )
+
+
+def _match(run: Run, members: DataFrame, former: Former | None, segments: int) -> tuple[list[Match], Rows, str | None]:
+    """Return the matches, the moves and their basis; one Spark job where there is a run before."""
+    if former is None:
+        return name_first(segments), [], None
+    revenue = run.config.revenue_feature
+    paid = as_money(revenue) if revenue in members.columns and revenue is not None else F.lit(None).cast("decimal(28,6)")
+    now = members.withColumn("revenue", paid)
+    labelled = _label_again(run, now, former)
+    basis = "customers" if labelled is None else "models"
+    if labelled is None:
+        labelled = now.select("customer_id", "segment_id", "revenue", F.lit(None).cast("int").alias("mid_id"))
+    before = (run.lake.read(table, run_id=former.run_id) for table in (ASSIGNMENTS, FEATURES))
+    moves = [row.asDict() for row in count_moves(labelled, *before, revenue=revenue).collect()]
+    identity = run.config.identity
+    matches = match_segments(
+        overlaps_of(moves, basis=basis),
+        former.keys,
+        segments=segments,
+        next_key=_next_key(run),
+        thresholds=Thresholds(identity.survive, identity.part, identity.carry),
+    )
+    return matches, moves, basis
+
+
+def _next_key(run: Run) -> int:
+    """Return the first number that no key has; a run that is repeated gives those again that it gave."""
+    lineage = run.lake.read_rows(LINEAGE)
+    own = (row for row in lineage if row["run_id"] == run.run_id)
+    given = [row["segment_key"] for row in own if row["verdict"] in ("split", "merged", "born")]
+    if given:
+        return next_number([min(given)]) - 1
+    return next_number(row["segment_key"] for row in lineage if row["run_id"] != run.run_id)
+
+
+def _own_lineage(run: Run) -> Rows:
+    return run.lake.read_rows(LINEAGE, run_ids=[run.run_id])
+
+
+def _label_again(run: Run, members: DataFrame, former: Former) -> DataFrame | None:
+    try:
+        model = load_model(run.lake.spark, f"{run.lake.models}/{former.run_id}")
+    except ModelError:  # removed by hand, or to save room: then those in both runs must do
+        return None
+    return label_again(members, model, former.reach)
+
+
+def _day(run: Run, known: Mapping[str, Any]) -> date:
+    started: date = known["started_at"].date()
+    return run.config.as_of or started
+
+
+def _measure_reach(rows: pa.Table) -> Rows:
+    segments, distances = rows["segment_id"].to_numpy(), rows["distance"].to_numpy()
+    own = {int(one): distances[segments == one] for one in np.unique(segments)}
+    return [{"segment_id": one, "customers": len(far), "distance_p99": float(np.quantile(far, 0.99))} for one, far in own.items()]
+
+
+def _collect_reach(assignments: DataFrame) -> Rows:
+    p99 = F.percentile_approx("distance", 0.99, 10_000).alias("distance_p99")
+    found = assignments.groupBy("segment_id").agg(F.count("*").alias("customers"), p99)
+    return [row.asDict() for row in found.collect()]
+
+
+def _centers_of(run: Run, run_id: str) -> Rows:
+    return run.read_rows(CENTROIDS) if run_id == run.run_id else run.lake.read_rows(CENTROIDS, run_ids=[run_id])
+
+
+def _of_former(run: Run, former: Former | None) -> tuple[Rows, Rows]:
+    """Return the former run's centres and profiles."""
+    if former is None:
+        return [], []
+    return _centers_of(run, former.run_id), run.lake.read_rows(PROFILES, run_ids=[former.run_id])
 
 
 def _read_centers(run: Run) -> list[list[float]]:

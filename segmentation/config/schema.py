@@ -22,7 +22,7 @@ def _check_label(text: str) -> str:
 Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_check_label)]
 # What tables and models call their own; a source's column may be called so, an attribute made from it may not.
 _TAKEN = ("run_id", "customer_id", "as_of", "features", "prediction", "segment_id", "customers", "rank", "k", "share")
-SegmentNumber = Annotated[int, Field(ge=0, lt=100)]
+SegmentNumber = Annotated[int, Field(ge=0, lt=100)] | Annotated[str, Field(pattern=r"^S[0-9]{4,9}$")]
 
 
 class Warehouse(Section):
@@ -169,9 +169,11 @@ class Clustering(Section):
 class Segments(Section):
     """How segments are shown and advised on; nothing here changes who is in which."""
 
-    names: dict[SegmentNumber, Label] = Field({}, description="names by segment_id, in place of those the rules give")
+    names: dict[SegmentNumber, Label] = Field(
+        {}, description="names by segment_key (S0001), or by segment_id of this run, in place of those the rules give"
+    )
     colors: dict[SegmentNumber, Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]] = Field(
-        {}, description="colours by segment_id, #rrggbb, in place of the palette's"
+        {}, description="colours by segment_key or by segment_id, #rrggbb, in place of the palette's"
     )
     exemplars: Literal["pseudonyms", "ids", "off"] = Field(
         "pseudonyms", description="example customers under a keyed pseudonym, under their ids, or none"
@@ -189,6 +191,14 @@ class Segments(Section):
         return self
 
 
+class Identity(Section):
+    """When a segment is the one of the run before (MONIC, Spiliopoulou et al. 2006)."""
+
+    survive: float = Field(0.7, gt=0.5, le=1, description="share of a former segment's customers that must be in one segment")
+    part: float = Field(0.3, gt=0, le=0.5, description="share in one of several segments that together reach survive: a split")
+    carry: float = Field(0.5, gt=0, le=1, description="share of a segment's customers that must come from the former one")
+
+
 class Config(Section):
     """Everything that says what a run does; see ``conf/`` for complete examples."""
 
@@ -199,6 +209,7 @@ class Config(Section):
     preparation: Preparation = Preparation.model_validate({})
     clustering: Clustering = Clustering.model_validate({})
     segments: Segments = Segments.model_validate({})
+    identity: Identity = Identity.model_validate({})
     rules: list[Rule] = Field([], max_length=100, description="conditions of your own that good rows fulfil")
     as_of: Annotated[date, Field(ge=date(1900, 1, 1), lt=date(2200, 1, 1))] | None = Field(
         None, description="first day not seen; needed with transactions, and with attributes that are dates"

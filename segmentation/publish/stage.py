@@ -38,8 +38,9 @@ def publish(run: Run) -> str:
     if segments != described:
         run.write_rows((segments, SEGMENTS))
     publish_run(run, facts=facts, tables=_tables(run), published_at=datetime.now(UTC))
-    unknown = sorted({*looks.names, *looks.colors} - {row["segment_id"] for row in segments})
-    ignored = f"; segments {', '.join(map(str, unknown))} of the configuration are not there" if unknown else ""
+    there = {row[name] for row in segments for name in ("segment_id", "segment_key")}
+    unknown = sorted(map(str, {*looks.names, *looks.colors} - there))
+    ignored = f"; segments {', '.join(unknown)} of the configuration are not there" if unknown else ""
     return f"{len(segments)} segments of {known['customers']:,} customers published{ignored}"
 
 

@@ -16,8 +16,10 @@ class Movement:
     known: int
     new: int
     gone: int
-    same_name: int | None  # customers in a segment of the same name in both runs; None where no name is in both
-    pairs: Mapping[int, Row]  # then's segment of the same name, by now's segment_id
+    same: int | None  # customers in the same segment in both runs; None where no segment went on
+    pairs: Mapping[int, Row]  # then's row of the same segment, by now's segment_id
+    lineage: Rows  # what became of each segment, those of this run first
+    reasons: Rows  # customers by why they are elsewhere
 
 
 def find_movement(have: Mapping[str, Rows], segments: Rows) -> Movement | None:
@@ -26,8 +28,8 @@ def find_movement(have: Mapping[str, Rows], segments: Rows) -> Movement | None:
         return None
     then = sorted(have["previous_segments"], key=lambda row: row["segment_id"])
     moves = {(row["previous_segment_id"], row["segment_id"]): row["customers"] for row in have["moves"]}
-    named = {row["segment_name"]: row for row in then}
-    pairs = {row["segment_id"]: named[row["segment_name"]] for row in segments if row["segment_name"] in named}
+    keyed = {row["segment_key"]: row for row in then}
+    pairs = {row["segment_id"]: keyed[row["segment_key"]] for row in segments if row["segment_key"] in keyed}
     stayed = sum(moves.get((before["segment_id"], now), 0) for now, before in pairs.items())
     return Movement(
         run=have["previous_runs"][0],
@@ -36,6 +38,8 @@ def find_movement(have: Mapping[str, Rows], segments: Rows) -> Movement | None:
         known=sum(size for (before, now), size in moves.items() if before is not None and now is not None),
         new=sum(size for (before, now), size in moves.items() if before is None),
         gone=sum(size for (before, now), size in moves.items() if now is None),
-        same_name=stayed if pairs else None,
+        same=stayed if pairs else None,
         pairs=pairs,
+        lineage=sorted(have["lineage"], key=lambda row: (row["segment_id"] is None, row["segment_key"])),
+        reasons=sorted(have["transitions"], key=lambda row: (-row["customers"], str(row["from_key"]), str(row["to_key"]))),
     )

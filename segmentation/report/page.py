@@ -14,8 +14,9 @@ from segmentation import catalogue, spelling
 from segmentation.report import words
 from segmentation.report.charts import Label, draw_distributions, draw_heat_map, draw_map, draw_sizes
 from segmentation.report.evidence import draw_evidence
+from segmentation.report.flow import draw_flow
 from segmentation.report.marks import cell, derived, wrap
-from segmentation.report.movement import find_movement
+from segmentation.report.movement import Movement, find_movement
 from segmentation.report.svg import Figure
 from segmentation.report.words import Row, Rows, Tables, text_of
 from segmentation.spelling import percent, whole
@@ -48,7 +49,8 @@ def draw_report(tables: Tables) -> Report:
     segments = sorted(have["segments"], key=lambda row: row["segment_id"])
     categories: dict[str, str] = json.loads(have["runs"][0]["category_shares"])
     label = partial(catalogue.label, categories=categories)
-    figures = _draw_figures(have, segments, label)
+    movement = find_movement(have, segments)
+    figures = _draw_figures(have, segments, label, movement)
     page = (
         _environment()
         .get_template("report.html")
@@ -73,7 +75,7 @@ def draw_report(tables: Tables) -> Report:
             by_id={row["segment_id"]: row for row in segments},
             sources=_sources(have["row_counts"]),
             checks=words.sort_checks(have["checks"]),
-            movement=find_movement(have, segments),
+            movement=movement,
             versions=_versions(have["runs"][0]),
             glossary=words.GLOSSARY,
             named=lambda feature: wrap({"data-derived": "label", "data-of": text_of(feature)}, label(feature)),
@@ -102,7 +104,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _draw_figures(have: Mapping[str, Rows], segments: Rows, label: Label) -> dict[str, Figure]:
+def _draw_figures(have: Mapping[str, Rows], segments: Rows, label: Label, movement: Movement | None) -> dict[str, Figure]:
     figures = [draw_sizes(segments)]
     if any(row["statistic"] == "z" for row in have["profiles"]):
         figures.append(draw_heat_map(segments, have["profiles"], label))
@@ -110,6 +112,8 @@ def _draw_figures(have: Mapping[str, Rows], segments: Rows, label: Label) -> dic
     if have["segment_map"]:
         figures.append(draw_map(segments, have["segment_map"], have["map_axes"]))
     figures += draw_evidence(have["grid"])
+    if movement is not None:
+        figures.append(draw_flow(movement, segments))
     return {figure.name: figure for figure in figures}
 
 

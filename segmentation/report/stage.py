@@ -15,6 +15,7 @@ from segmentation.tables import (
     EXEMPLARS,
     GRID,
     HISTOGRAMS,
+    LINEAGE,
     MAP_AXES,
     PROFILES,
     PUBLISHED,
@@ -24,6 +25,7 @@ from segmentation.tables import (
     SEGMENT_RULES,
     SEGMENTS,
     TRAITS,
+    TRANSITIONS,
     Rows,
     Table,
 )
@@ -32,7 +34,7 @@ from segmentation.warehouse.questions import count_moves
 
 _SHOWN = (
     *(SEGMENTS, PROFILES, TRAITS, EXEMPLARS, SEGMENT_RULES, ACTIONS, HISTOGRAMS, SEGMENT_MAP, MAP_AXES),
-    *(GRID, DECISION, BORDERS, COMPARE, CENTROIDS, ROW_COUNTS, CHECKS),
+    *(GRID, DECISION, BORDERS, COMPARE, CENTROIDS, ROW_COUNTS, CHECKS, LINEAGE, TRANSITIONS),
 )
 _TOLD = (SEGMENTS, ACTIONS, CHECKS)
 

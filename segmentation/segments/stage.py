@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from segmentation.catalogue import MISSING_LEVEL, label
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError
-from segmentation.looks import lay_over
+from segmentation.looks import keep, lay_over
 from segmentation.palette import PALETTE
 from segmentation.parallel import side_by_side
 from segmentation.readings import choose_ingredients, computed_shares, place_members
@@ -38,6 +38,7 @@ from segmentation.tables import (
     EXEMPLARS,
     FIGURES,
     HISTOGRAMS,
+    LINEAGE,
     MAP_AXES,
     PROFILES,
     SEGMENT_MAP,
@@ -50,6 +51,7 @@ from segmentation.traits import Trait, describe_segment, rank_rows, read_traits
 from segmentation.warehouse.questions import find_nearest
 
 KEY_VARIABLE = "SEGMENTATION_PSEUDONYM_KEY"
+MOST_SHIFT = 0.5  # standard deviations, beyond which a segment that traits name is another kind
 _SHORTEST_KEY = 16
 
 
@@ -85,8 +87,11 @@ def describe_segments(run: Run) -> str:
     rules, (points, axes), bins, examples = side_by_side(run.lake.spark, lambda job: job(), work)
     segments = [size.segment_id for size in summary.sizes]
     # Named at once: a published run that is repeated never shows other names in between.
-    looks = config.segments
-    named = lay_over(_segment_rows(summary.sizes, traits, portraits), names=looks.names, colors=looks.colors)
+    looks, lineage = config.segments, run.read_rows(LINEAGE)
+    before = {row["previous_run_id"] for row in lineage} - {None}
+    former = run.lake.read_rows(SEGMENTS, run_ids=sorted(before)) if before else []
+    known_again = keep(_segment_rows(summary.sizes, traits, portraits), lineage, former, most_shift=MOST_SHIFT)
+    named = lay_over(known_again, names=looks.names, colors=looks.colors)
     run.write_rows(
         (profiles, PROFILES),
         (summary.figures(), FIGURES),

@@ -24,6 +24,7 @@ from segmentation.tables.core import (
 from segmentation.tables.features import FEATURES
 from segmentation.tables.grid import BORDERS, CENTROIDS, COMPARE, DECISION, GRID, STABILITY
 from segmentation.tables.ingest import CHECKS, CUSTOMERS, KEPT, QUARANTINE, ROW_COUNTS, TRANSACTIONS
+from segmentation.tables.lineage import LINEAGE, REACH, TRANSITIONS
 from segmentation.tables.runs import CURRENT, FAILED, PUBLISHED, RUNNING, RUNS
 from segmentation.tables.segments import (
     EXEMPLARS,
@@ -61,6 +62,7 @@ __all__ = [
     "HISTOGRAMS",
     "INT",
     "KEPT",
+    "LINEAGE",
     "LONG",
     "MAP_AXES",
     "MONEY",
@@ -69,6 +71,7 @@ __all__ = [
     "PUBLISHED",
     "QUANTITY",
     "QUARANTINE",
+    "REACH",
     "ROW_COUNTS",
     "RUNNING",
     "RUNS",
@@ -80,6 +83,7 @@ __all__ = [
     "TIMESTAMP",
     "TRAITS",
     "TRANSACTIONS",
+    "TRANSITIONS",
     "Column",
     "Rows",
     "Table",

@@ -1,6 +1,6 @@
 """Each customer's segment."""
 
-from segmentation.tables.core import CUSTOMER_ID, DOUBLE, INT, RUN_ID, SEGMENT_ID, Column, Table
+from segmentation.tables.core import CUSTOMER_ID, DATE, DOUBLE, INT, RUN_ID, SEGMENT_ID, STRING, Column, Table
 
 ASSIGNMENTS = Table(
     "assignments",
@@ -20,5 +20,9 @@ ASSIGNMENTS = Table(
         Column(
             "silhouette", DOUBLE, "how much nearer to the own segment's customers than to the next's, -1 to 1; squared Euclidean"
         ),
+        Column("segment_key", STRING, "key of the segment, the same from run to run", required=True),
+        Column("previous_key", STRING, "the last different segment; null of who was in no other"),
+        Column("changed_at", DATE, "as_of of the run since which the customer is in the segment; without as_of its first day"),
+        Column("since_runs", INT, "published runs in a row in which the customer is in the segment, this one counted"),
     ),
 )

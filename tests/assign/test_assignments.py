@@ -1,13 +1,17 @@
 """Distances, runners-up, margins and silhouettes against oracles in numpy and scikit-learn."""
 
+from datetime import date
+
 import numpy as np
 from pyspark.ml.linalg import Vectors
 from pyspark.sql import DataFrame, SparkSession
 from sklearn.metrics import silhouette_samples
 
-from segmentation.assign.assignments import build_assignments
+from segmentation.assign.assignments import Keys, build_assignments
 from segmentation.clustering.members import measure_members
 from segmentation.clustering.models import build_model
+
+KEYS = Keys(("S0001", "S0002", "S0003", "S0004"), date(2020, 1, 1))
 
 
 def blobs() -> np.ndarray:
@@ -26,7 +30,7 @@ def test_distances_runner_up_and_margin_equal_the_oracle(spark: SparkSession) ->
     data, centers = blobs(), np.array([[0.0, 0.0], [5.0, 0.0], [0.0, 6.0], [2.0, 2.0]])
     labelled = label(spark, centers, data)
 
-    built = build_assignments(labelled, centers.tolist(), measure_members(labelled, 4), run_id="r")
+    built = build_assignments(labelled, centers.tolist(), measure_members(labelled, 4), keys=KEYS, run_id="r")
     found = built.orderBy("customer_id").collect()
 
     distances = np.sqrt(((data[:, None, :] - centers[None, :, :]) ** 2).sum(2))
@@ -45,7 +49,7 @@ def test_a_tie_has_margin_nought_and_the_smaller_runner_up(spark: SparkSession) 
     centers = np.array([[0.0, 0.0], [2.0, 0.0], [-2.0, 0.0]])
     labelled = label(spark, centers, np.array([[1.0, 0.0], [0.0, 0.0]]))
 
-    built = build_assignments(labelled, centers.tolist(), measure_members(labelled, 3), run_id="r")
+    built = build_assignments(labelled, centers.tolist(), measure_members(labelled, 3), keys=KEYS, run_id="r")
     tie, middle = built.orderBy("customer_id").collect()
 
     assert (tie["segment_id"], tie["runner_up_segment_id"], tie["margin"]) == (0, 1, 0.0)

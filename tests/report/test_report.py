@@ -49,9 +49,22 @@ def make_tables(names: tuple[str, str] = ("Loyal patrons", "Lapsed customers")) 
             ),
         ),
         "segments": rows(
-            "segment_id segment_name archetype color customers customer_share revenue revenue_share sets_apart",
-            (0, names[0], "loyal_patrons", "#0072B2", 934, 934 / 1234, Decimal("9000.250000"), 0.9, "spends 61.5 (all 48)"),
-            (1, names[1], None, "red;}", 300, 300 / 1234, Decimal("1000.000000"), 0.1, "spends 6.25 (all 48)"),
+            "segment_id segment_key former_name segment_name archetype color customers customer_share revenue revenue_share "
+            "sets_apart",
+            (
+                0,
+                "S0001",
+                None,
+                names[0],
+                "loyal_patrons",
+                "#0072B2",
+                934,
+                934 / 1234,
+                Decimal("9000.250000"),
+                0.9,
+                "spends 61.5 (all 48)",
+            ),
+            (1, "S0003", "<old>", names[1], None, "red;}", 300, 300 / 1234, Decimal("1000.000000"), 0.1, "spends 6.25 (all 48)"),
         ),
         "traits": rows(
             "segment_id rank feature segment_value population_value effect lift kind",
@@ -102,6 +115,17 @@ def make_tables(names: tuple[str, str] = ("Loyal patrons", "Lapsed customers")) 
         "centroids": rows(
             "segment_id feature position value_original", (0, number, 0, 31.5), (1, number, 0, 3.5), (0, level, 1, 0.2)
         ),
+        "lineage": rows(
+            "segment_key segment_id verdict shifted_feature shift shift_deviations said",
+            ("S0001", 0, "survived", number, 12.5, 0.75, "S0001 goes on"),
+            ("S0002", None, "retired", None, None, None, "S0002 is no more"),
+        ),
+        "transitions": rows(
+            "from_key to_key why customers share revenue_before revenue_after",
+            ("S0001", "S0001", "stayed", 700, 0.5, Decimal("10.5"), Decimal("11.5")),
+            ("S0001", "S0003", "customer", 100, 0.1, Decimal("10.5"), None),
+            (None, "S0001", "arrived", 44, 0.1, None, Decimal("11.5")),
+        ),
         "row_counts": rows("source outcome rows", ("transactions", "kept", 1250), ("transactions", "return", 50)),
         "checks": rows(
             "stage check subject rows share said", ("features", "few_customers", "features", 90, 1.0, "90 <customers> are few")
@@ -114,7 +138,7 @@ def with_previous(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[dic
     moves = [(0, 0, 700), (0, 1, 100), (1, 0, 150), (1, 1, 240), (1, None, 10), (None, 0, 44)]
     return tables | {
         "previous_runs": [tables["runs"][0] | {"run_id": "r1"}],
-        "previous_segments": before,
+        "previous_segments": [row | {"segment_key": key} for row, key in zip(before, ("S0001", "S0002"), strict=True)],
         "moves": [{"previous_segment_id": then, "segment_id": now, "customers": size} for then, now, size in moves],
     }
 
@@ -149,7 +173,7 @@ def report() -> Report:
 
 
 def test_every_figure_is_in_the_page_and_a_valid_file(report: Report) -> None:
-    expected = {"size_revenue", "heat_map", "distribution_01", "map", "scatter", "silhouette", "stability"}
+    expected = {"size_revenue", "heat_map", "distribution_01", "map", "scatter", "silhouette", "stability", "flow"}
 
     drawn = {own["data-figure"] for tag, own in Page(report.html).tags if tag == "svg"}
 
@@ -206,7 +230,7 @@ def test_movement_is_counted_by_hand(report: Report) -> None:
     derived = {mark["data-derived"]: text for text, mark, _ in Page(report.html).texts if "data-derived" in mark}
 
     assert derived["known"] == "1,190"  # 700 + 100 + 150 + 240
-    assert (derived["new"], derived["gone"], derived["same_name"]) == ("44", "10", "940")
+    assert (derived["new"], derived["gone"], derived["same"]) == ("44", "10", "700")
     assert (derived["moves:1|0"], derived["moves:1|"], derived["moves:|0"]) == ("150", "10", "44")
 
 
