@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STAGE_NAMES = ("ingest", "features", "grid", "assign", "segments", "advice", "publish")
 _COMMANDS = {"run": STAGE_NAMES, **{name: (name,) for name in STAGE_NAMES}}
 
+_DOCTOR = "check what a run needs before any work; list what killed runs left"
 _VIEWS = {"report": "draw the report of a published run", "show": "show the segments of a published run in the terminal"}
 
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verbose = "--verbose" in arguments
     try:
-        _run(_parser().parse_args(arguments))
+        code = _run(_parser().parse_args(arguments))
     except SegmentationError as error:
         return _report(error, str(error), error.exit_code, verbose)
     except Exception as error:
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("segmentation: stopped; what was published stays current", file=sys.stderr)
         return 130
-    return 0
+    return code
 
 
 def _report(error: BaseException, line: str, exit_code: int, verbose: bool) -> int:
@@ -81,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--resume", action="store_true", help="go on after the last stage that ended of a run that did not"
             )
+    doctor = _add_command(commands, "doctor", _DOCTOR)
+    doctor.add_argument("--as-of", metavar="YYYY-MM-DD", help="first day not seen")
+    doctor.add_argument("--input", action="append", default=[], metavar="SOURCE=PATH", help="where a source lies")
+    doctor.add_argument("--dry-run", action="store_true", help="read the sources to their end: what would be set aside")
+    doctor.add_argument("--repair", action="store_true", help="put right what killed runs left")
     for name, told in _VIEWS.items():
         command = _add_command(commands, name, told)
         command.add_argument("--run-id", "--run", metavar="ID", help="a published run; the newest by default")
@@ -98,10 +104,13 @@ def _add_command(commands: Any, name: str, told: str) -> argparse.ArgumentParser
     return command
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> int:
+    """Do what the command says; return 0, or what the doctor's worst finding ends a run with."""
     if options.command in _VIEWS:
         _view(options)
-        return
+        return 0
+    if options.command == "doctor":
+        return _examine(options)
     config = load_config(
         options.config,
         as_of=options.as_of,
@@ -129,6 +138,27 @@ def _run(options: argparse.Namespace) -> None:
     finally:
         if is_own:
             spark.stop()
+    return 0
+
+
+def _examine(options: argparse.Namespace) -> int:
+    """Print what the doctor finds, a line each."""
+    config = load_config(
+        options.config, as_of=options.as_of, inputs=_inputs(options.input), warehouse=options.warehouse, is_to_run=False
+    )
+    from segmentation.doctor import examine, examine_machine, print_findings
+    from segmentation.warehouse.session import open_session
+
+    print(f"ok       configuration  {options.config}")
+    found = print_findings(examine_machine(config))
+    if not any(one.status == "failed" for one in found):
+        spark, is_own = open_session(verbose=options.verbose)
+        try:
+            found += print_findings(examine(spark, config, is_dry_run=options.dry_run, repairs=options.repair))
+        finally:
+            if is_own:
+                spark.stop()
+    return next((one.exit_code for one in found if one.status == "failed"), 0)
 
 
 def _view(options: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from segmentation.report.words import Row, Rows, Tables, sort_checks, text_of
 from segmentation.spelling import percent, whole
 
 _SEGMENT_COLUMNS = (
-    *("run_id", "segment_id", "segment_name", "archetype", "color", "customers", "customer_share"),
+    *("run_id", "segment_id", "segment_key", "segment_name", "archetype", "color", "customers", "customer_share"),
     *("revenue", "revenue_share", "sets_apart"),
 )
 _ACTION_COLUMNS = (
@@ -41,7 +41,12 @@ def tabulate(tables: Tables) -> Group:
             Text(text_of(advice[0]["advice"]) if advice else "none"),
         )
     checks = [Text(f"Look at: {text_of(row['said'])}.") for row in sort_checks(tables["checks"])]
-    return Group(grid, Text(text_of(run["decision"])), *checks)
+    renamed = [
+        Text(f"{text_of(row['segment_name'])} was called {text_of(row['former_name'])}: its nature has changed.")
+        for row in tables["segments"]
+        if row["former_name"]
+    ]
+    return Group(grid, Text(text_of(run["decision"])), *renamed, *checks)
 
 
 def _of(rows: Rows, segment: Row) -> list[Row]:

@@ -132,6 +132,16 @@ class Lake:
         """Replace ``target`` as a whole by a run's slice of ``table`` of so many rows, in a commit that names the publication."""
         self.reader(rows).copy(table, run_id, target, published_seq)
 
+    def drop(self, table: Table) -> None:
+        """Remove a table with all that it holds."""
+        if self.path is None:
+            self.spark.sql(f"DROP TABLE IF EXISTS {self.place(table)}")
+            return
+        from segmentation.warehouse.files import hadoop
+
+        system, java_path = hadoop(self.spark, self.place(table))
+        system.delete(java_path(self.place(table)), True)
+
     def reader(self, rows: int) -> Store:
         """Return what looks through a table of so many rows at the least cost."""
         return self.store if rows <= STREAMED_ROWS else self.by_spark

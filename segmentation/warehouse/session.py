@@ -125,7 +125,7 @@ def delta_version() -> str:
 
 
 def _local_conf(conf: SparkConf, verbose: bool, source_bytes: int | None) -> SparkConf:
-    _check_java()
+    check_java()
     for name, value in {**_LOCAL, **_tune(source_bytes)}.items():
         conf.set(name, value)
     conf.setMaster(os.environ.get("SPARK_MASTER", "local[*]"))
@@ -208,7 +208,14 @@ def _check_python() -> None:
         raise SetupError("Python", expected="3.11 to 3.14", found=sys.version.split()[0])
 
 
-def _check_java() -> None:
+def check_java() -> str:
+    """Return the version of Java that Spark needs at least, once one is there.
+
+    Raises
+    ------
+    SetupError
+        If there is none, or an older one.
+    """
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home, "bin", "java")) if home else shutil.which("java")
     if java is None or not Path(java).exists():
@@ -219,6 +226,7 @@ def _check_java() -> None:
     if version is None or int(version.group(1)) < 17:
         found = version.group(1) if version else "no version"
         raise SetupError("Java", expected="17 or newer; install a JDK or set JAVA_HOME", found=f"{found} ({java})")
+    return "17"
 
 
 def _check_session(session: SparkSession) -> None:
