@@ -18,6 +18,8 @@ class Movement:
     gone: int
     same: int | None  # customers in the same segment in both runs; None where no segment went on
     pairs: Mapping[int, Row]  # then's row of the same segment, by now's segment_id
+    before: Mapping[str, Row]  # then's row of each segment, by key
+    after: Mapping[str, Row]  # now's
     lineage: Rows  # what became of each segment, those of this run first
     reasons: Rows  # customers by why they are elsewhere
 
@@ -40,6 +42,8 @@ def find_movement(have: Mapping[str, Rows], segments: Rows) -> Movement | None:
         gone=sum(size for (before, now), size in moves.items() if now is None),
         same=stayed if pairs else None,
         pairs=pairs,
+        before=keyed,
+        after={row["segment_key"]: row for row in segments},
         lineage=sorted(have["lineage"], key=lambda row: (row["segment_id"] is None, row["segment_key"])),
         reasons=sorted(have["transitions"], key=lambda row: (-row["customers"], str(row["from_key"]), str(row["to_key"]))),
     )

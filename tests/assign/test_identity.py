@@ -120,7 +120,7 @@ def test_verdicts_read_as_sentences() -> None:
     survived, *_, born = match(draw(np.random.default_rng(0), 100, 100, 100, 0, 50), SPOTS[:3], SPOTS[[0, 1, 2, 4]])
 
     assert tell(survived) == "S0001 goes on: 100% of S0001's customers are in it, 100% of its own come from it"
-    assert tell(born) == "S0004 is new: no former segment holds its customers"
+    assert tell(born) == "S0004 is new: no former segment goes on in it"
     assert tell(Match("S0001", None, "retired", heirs=("S0002",))) == "S0001 is no more: its customers went to S0002"
 
 
