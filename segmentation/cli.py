@@ -13,6 +13,7 @@ from segmentation.config.load import load_config
 from segmentation.config.sources import SOURCE_NAMES
 from segmentation.errors import ConfigError, PublishError, SegmentationError
 from segmentation.faults import explain
+from segmentation.redaction import redact
 from segmentation.report.stage import find_published, read_told, report_place, save_report
 from segmentation.report.terminal import tabulate, write_csv
 from segmentation.tables import CURRENT
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report(error: BaseException, line: str, exit_code: int, verbose: bool) -> int:
     if verbose:
         sys.excepthook(type(error), error, error.__traceback__)
-    print(f"segmentation: {line}", file=sys.stderr)
+    print(f"segmentation: {redact(line)}", file=sys.stderr)
     return exit_code
 
 
@@ -181,7 +182,7 @@ def _draw_or_tell(options: argparse.Namespace, lake: Lake) -> None:
     finish_if_free(lake)
     published = find_published(lake, options.run_id)
     if options.command == "report":
-        print(f"Report: {save_report(published)}")
+        print(redact(f"Report: {save_report(published)}"))
         return
     told = read_told(published)
     _print_wide(tabulate(told))
@@ -210,12 +211,13 @@ def _show(run: "Run", *, is_drawn: bool) -> None:
     place = run.lake.place(CURRENT["segments"])
     where = run.lake.path or run.lake.catalog_schema
     query = f"delta.`{place}`" if run.lake.path else place
-    print(f"\nDelta tables: {where}\nModel:        {run.model_path}")
+    lines = [f"\nDelta tables: {where}", f"Model:        {run.model_path}"]
     if is_drawn:
-        print(f"Report:       {report_place(run.lake, run.run_id)}")
-    print(f'Query one:    spark.sql("SELECT * FROM {query}").show()')
+        lines.append(f"Report:       {report_place(run.lake, run.run_id)}")
+    lines.append(f'Query one:    spark.sql("SELECT * FROM {query}").show()')
     if run.lake.path:
-        print(f"or in DuckDB: SELECT * FROM delta_scan('{place}');")
+        lines.append(f"or in DuckDB: SELECT * FROM delta_scan('{place}');")
+    print(redact("\n".join(lines)))
 
 
 def _print_wide(table: RenderableType) -> None:

@@ -22,6 +22,7 @@ from segmentation.errors import SegmentationError
 from segmentation.faults import explain
 from segmentation.ingest.declared import declare_columns
 from segmentation.ingest.files import read_source, readable, told
+from segmentation.redaction import redact
 from segmentation.tables import CURRENT, EVERY, STRING, Column, Table
 from segmentation.warehouse.lake import Lake, open_lake
 from segmentation.warehouse.leftovers import find_leftovers
@@ -46,7 +47,7 @@ class Finding:
 
     def line(self) -> str:
         """Return the finding as a line."""
-        return f"{self.status:8} {self.check:14} {self.said}"
+        return redact(f"{self.status:8} {self.check:14} {self.said}")
 
 
 def examine_machine(config: Config) -> Iterator[Finding]:

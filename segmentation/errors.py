@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+from segmentation.redaction import redact
+
 Choice = TypeVar("Choice")
 
 
@@ -16,7 +18,7 @@ class SegmentationError(Exception):
         self.place = place
         self.expected = expected
         self.found = found
-        super().__init__(" ".join(f"{place}: expected {expected}, found {found}".split()))
+        super().__init__(redact(" ".join(f"{place}: expected {expected}, found {found}".split())))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword-only arguments are lost to pickle otherwise, and an error may come back from an executor.

@@ -11,6 +11,8 @@ from typing import TextIO
 from pyspark import SparkContext
 from rich.console import Console
 
+from segmentation.redaction import redact
+
 _TICK_SECONDS = 0.25
 
 
@@ -23,7 +25,7 @@ class Progress:
     def say(self, message: str) -> None:
         """Print one line."""
         stamp = "" if self._console.is_terminal else f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} "
-        self._console.print(stamp + message, markup=False)
+        self._console.print(stamp + redact(message), markup=False)
 
     @contextmanager
     def stage(self, name: str, context: SparkContext | None = None) -> Iterator[list[str]]:

@@ -1,5 +1,7 @@
 """One YAML file, with the command line's values over it, becomes one checked ``Config``; the only module that knows YAML."""
 
+import os
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from segmentation.config.schema import Config, Warehouse
 from segmentation.config.sources import Section, SourceSpec
 from segmentation.errors import ConfigError
+from segmentation.redaction import remember
+
+_ENVIRONMENT = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def load_config(
@@ -102,7 +107,24 @@ def _read_yaml(path: str) -> dict[str, Any]:
         raise ConfigError(path, expected="YAML with each key once", found=str(error).splitlines()[0]) from None
     if not isinstance(content, dict):
         raise ConfigError(path, expected="a mapping of sections", found=type(content).__name__)
-    return content
+    filled: dict[str, Any] = _fill(content, path)
+    return filled
+
+
+def _fill(value: Any, place: str) -> Any:
+    """Return a value with each ``${env:NAME}`` in its texts replaced, and what took its place never shown."""
+    if isinstance(value, dict):
+        return {key: _fill(one, f"{place}: {key}") for key, one in value.items()}
+    if isinstance(value, list):
+        return [_fill(one, place) for one in value]
+    return _ENVIRONMENT.sub(lambda found: _look_up(found.group(1), place), value) if isinstance(value, str) else value
+
+
+def _look_up(name: str, place: str) -> str:
+    if name not in os.environ:
+        raise ConfigError(place, expected=f"the environment variable {name}", found="none")
+    remember(os.environ[name])
+    return os.environ[name]
 
 
 def _parse_day(text: str, place: str) -> date:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from segmentation.config.patterns import check_datetime_pattern, check_pattern
 
-SOURCE_NAMES = ("transactions", "products", "customers")
+SOURCE_NAMES = ("transactions", "products", "customers", "objections")
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -197,12 +197,24 @@ class CustomersSource(SourceSpec):
         return self
 
 
+class ObjectionsSource(SourceSpec):
+    """Customers who object to being profiled: they are left out before anything is computed of them, and counted."""
+
+    customer_id: Column = Field(description="key of the table")
+
+    @model_validator(mode="after")
+    def _needs(self) -> "ObjectionsSource":
+        _check_single({"customer_id": self.customer_id})
+        return self
+
+
 class Sources(Section):
     """What is read; transactions, customers or both."""
 
     transactions: TransactionsSource | None = None
     products: ProductsSource | None = None
     customers: CustomersSource | None = None
+    objections: ObjectionsSource | None = None
 
     @model_validator(mode="after")
     def _needs(self) -> "Sources":

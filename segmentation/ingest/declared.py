@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from segmentation.config.schema import Rule
-from segmentation.config.sources import CustomersSource, ProductsSource, SourceSpec, TransactionsSource
+from segmentation.config.sources import CustomersSource, ObjectionsSource, ProductsSource, SourceSpec, TransactionsSource
 from segmentation.ingest.columns import Kind, SourceColumn
 from segmentation.ingest.rules import Condition
 
@@ -28,6 +28,8 @@ def declare_columns(spec: SourceSpec, *, as_of: date | None) -> list[SourceColum
                 for name, one in spec.attributes.items()
             ),
         ]
+    if isinstance(spec, ObjectionsSource):
+        return [SourceColumn("customer_id", _names(spec.customer_id.source), "text", remove=spec.customer_id.remove)]
     assert isinstance(spec, TransactionsSource | ProductsSource)
     return [
         SourceColumn(name, _names(one.source), _KINDS.get(name, "text"), one.format, one.remove)

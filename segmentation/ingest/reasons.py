@@ -9,7 +9,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from segmentation.errors import QualityError
+from segmentation.redaction import known_secrets
 from segmentation.tables import KEPT
+
+OBJECTION = "objection"  # to being profiled, GDPR Art. 21
 
 
 def add_reasons(frame: DataFrame, rules: Sequence[tuple[str, Column]]) -> DataFrame:
@@ -26,6 +29,15 @@ def add_reasons(frame: DataFrame, rules: Sequence[tuple[str, Column]]) -> DataFr
             "_is_kept": reduce(lambda one, other: one & other, unbroken, F.col("_is_kept")),
         }
     )
+
+
+def judge_objections(frame: DataFrame, objectors: DataFrame) -> DataFrame:
+    """Set aside, for the one reason ``OBJECTION``, the rows of customers among ``objectors`` (customer_id unique)."""
+    marked = frame.join(objectors.withColumn("_objects", F.lit(True)), on="customer_id", how="left")
+    objects = F.col("_objects").isNotNull()
+    return marked.withColumns(
+        {"_reasons": F.when(objects, F.lit(OBJECTION)).otherwise(F.col("_reasons")), "_is_kept": is_kept() & ~objects}
+    ).drop("_objects")
 
 
 def is_kept() -> Column:
@@ -76,6 +88,11 @@ def read_tally(row: Mapping[str, Any], name: str) -> Tally:
     return Tally(*(row[f"{name}_{place}"] or 0 for place in ("rows", "low", "high")))
 
 
+def _hide(text: Column) -> Column:
+    """Return a text without the secrets of the configuration."""
+    return reduce(lambda shown, secret: F.replace(shown, F.lit(secret), F.lit("***")), known_secrets(), text)
+
+
 def count_aside(aside: DataFrame) -> DataFrame:
     """Count rows of ``build_quarantine`` by source and first reason."""
     return aside.groupBy("source", F.col("reason").alias("outcome")).agg(*tallies(aside=F.lit(True)))
@@ -89,6 +106,8 @@ def build_quarantine(frame: DataFrame, *, source: str, run_id: str, key: Sequenc
     DataFrame of ``tables.QUARANTINE``
         And ``row_hash``.
     """
+    # Of who objected nothing is kept but the count.
+    is_shown = (_first_reason() != OBJECTION) & F.lit(source != "objections")
     customer = F.col("customer_id") if "customer_id" in frame.columns else F.lit(None)
     key_text = F.concat_ws(" / ", *(F.coalesce(F.col(name), F.lit("?")) for name in key))
     return frame.where(~is_kept()).select(
@@ -96,10 +115,10 @@ def build_quarantine(frame: DataFrame, *, source: str, run_id: str, key: Sequenc
         F.lit(source).alias("source"),
         _first_reason().alias("reason"),
         F.replace("_reasons", F.lit(","), F.lit(", ")).alias("all_reasons"),
-        customer.cast("string").alias("customer_id"),
-        key_text.alias("row_key"),
-        F.col("_source_file").alias("source_file"),
-        F.to_json("_raw").alias("raw_record"),
+        F.when(is_shown, customer.cast("string")).alias("customer_id"),
+        F.when(is_shown, key_text).otherwise("?").alias("row_key"),
+        _hide(F.col("_source_file")).alias("source_file"),
+        F.when(is_shown, F.to_json("_raw")).otherwise("{}").alias("raw_record"),
         "_row_hash",
     )
 

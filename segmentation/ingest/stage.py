@@ -22,6 +22,7 @@ from segmentation.ingest.reasons import (
     count_aside,
     count_unreadable,
     is_kept,
+    judge_objections,
     read_tally,
     tallies,
     tell_reasons,
@@ -40,7 +41,11 @@ from segmentation.run import Run, begin_run, note
 from segmentation.tables import CHECKS, KEPT, PUBLISHED, QUARANTINE, ROW_COUNTS, TRANSACTIONS, Rows
 from segmentation.warehouse.lake import COLLECTED_ROWS
 
-_KEYS = {"transactions": ("order_id", "product_id"), "products": ("product_id",), "customers": ("customer_id",)}
+_KEYS = {
+    "transactions": ("order_id", "product_id"),
+    "products": ("product_id",),
+    **dict.fromkeys(("customers", "objections"), ("customer_id",)),
+}
 
 
 def ingest(run: Run) -> str:
@@ -48,7 +53,7 @@ def ingest(run: Run) -> str:
     is_published = begin_run(run)["status"] == PUBLISHED
     judged: dict[str, Judged] = {}
     try:
-        for name in ("products", "transactions", "customers"):
+        for name in ("objections", "products", "transactions", "customers"):
             if getattr(run.config.sources, name) is not None:
                 judged[name] = _judge(run, name, judged, only_look=is_published)
         aside, counts = _count_aside(run, judged)
@@ -89,6 +94,8 @@ def _judge(run: Run, name: str, judged: dict[str, Judged], *, only_look: bool) -
     conditions = declare_conditions(run.config.rules, name)
     with readable(f"sources.{name} ({told(spec)})"):
         raw = read_source(run.lake.spark, name, spec, declare_columns(spec, as_of=run.config.as_of))
+        if name in ("transactions", "customers") and "objections" in judged:
+            raw = judge_objections(raw, judged["objections"].frame.where(is_kept()).select("customer_id"))
         if name == "transactions":
             frame, is_small = _judge_transactions(run, raw, judged, conditions), size_of(raw) <= SMALL_BYTES
             counts = [*tallies(read=F.lit(True), kept=is_kept()), *breaches(conditions)]
@@ -210,6 +217,8 @@ def _count_aside(run: Run, judged: Mapping[str, Judged]) -> tuple[DataFrame | No
     cleaning = run.config.cleaning
     for name in judged:
         found_of = {outcome: tally.rows for source, outcome, tally in tallied if source == name}
+        if name == "objections" and not found_of:
+            continue  # nobody objects
         check_counts(found_of, source=name, max_set_aside_share=cleaning.max_set_aside_share)
         unreadable = count_unreadable(found_of)
         if unreadable > cleaning.max_unreadable_share * sum(found_of.values()):

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from segmentation.parallel import side_by_side
+from segmentation.redaction import redact
 from segmentation.run import Run, check_begun, facts_of
 from segmentation.tables import CURRENT, PUBLISHED, RUNS, Table
 from segmentation.warehouse.mending import SHOWN, show_run
@@ -32,7 +33,7 @@ def publish_run(run: Run, *, facts: dict[str, Any], tables: Sequence[Table], pub
         "failure": None,
         "published_seq": max((one["published_seq"] or 0 for one in run.lake.read_rows(RUNS)), default=0) + 1,
         "table_versions": json.dumps(versions, sort_keys=True),
-        "model_path": run.model_path,
+        "model_path": redact(run.model_path),
         "published_at": published_at,
     }
     run.write_rows(([row], RUNS))

@@ -26,6 +26,7 @@ _REASONS = {
     "no_orders": "Customers without an order",
     "customer_without_purchase": "Customers with returns only",
     "non_product": "Not a product (fees, postage)",
+    "objection": "Customers who object to being profiled",
 }
 GATES = {
     "converged": "The search ended by itself",

@@ -36,7 +36,7 @@ ROW_COUNTS = Table(
     ("run_id", "source", "outcome"),
     (
         RUN_ID,
-        Column("source", STRING, "transactions, products or customers", required=True),
+        Column("source", STRING, "transactions, products, customers or objections", required=True),
         Column("outcome", STRING, "kept, or the reason for setting aside", required=True),
         Column("rows", LONG, "rows, count", required=True),
         Column("fingerprint", STRING, "sum of row hashes, whatever the order; equal for equal rows", required=True),
@@ -64,7 +64,7 @@ QUARANTINE = Table(
     (),
     (
         RUN_ID,
-        Column("source", STRING, "transactions, products or customers", required=True),
+        Column("source", STRING, "transactions, products, customers or objections", required=True),
         Column("reason", STRING, "first rule the row breaks", required=True),
         Column("all_reasons", STRING, "every rule the row breaks, comma separated", required=True),
         Column("customer_id", STRING, "the row's customer, where it has one"),

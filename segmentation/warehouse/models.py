@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import uuid
 from typing import Any
 
@@ -12,6 +13,13 @@ from segmentation.errors import ModelError
 from segmentation.warehouse.files import hadoop, write_file
 
 MANIFEST = "manifest.json"
+_FEATURES = (
+    *("SQLTransformer", "VectorAssembler", "ImputerModel", "StringIndexerModel", "OneHotEncoderModel"),
+    *("StandardScalerModel", "RobustScalerModel", "MinMaxScalerModel", "ElementwiseProduct", "PCAModel"),
+)
+_CLUSTERINGS = ("KMeansModel", "BisectingKMeansModel", "GaussianMixtureModel")
+ALLOWED = {"PipelineModel", *(f"feature.{name}" for name in _FEATURES), *(f"clustering.{name}" for name in _CLUSTERINGS)}
+_CALLS_JAVA = re.compile(r"(?i)\b(try_reflect|reflect|java_method)\s*\(")
 UNFINISHED, FORMER = "~unfinished", "~former"  # no run id has a ~: these are folders beside the models
 
 
@@ -28,7 +36,7 @@ def save_model(spark: SparkSession, model: PipelineModel, path: str, facts: dict
         "class": "org.apache.spark.ml.PipelineModel",
         "spark_version": spark.version,
         "stages": [type(stage).__name__ for stage in model.stages],
-        "files": _hash_files(spark, unfinished),
+        "files": _hash(_read_files(spark, unfinished)),
     }
     write_file(spark, f"{unfinished}/{MANIFEST}", json.dumps(manifest, indent=1, sort_keys=True).encode())
     system, java_path = hadoop(spark, unfinished)
@@ -60,29 +68,46 @@ def restore_models(spark: SparkSession, folder: str) -> list[str]:
 
 
 def load_model(spark: SparkSession, path: str) -> PipelineModel:
-    """Load a model whose files are those of its manifest.
+    """Load a model whose files are those of its manifest and whose stages are of ``ALLOWED``.
 
     Raises
     ------
     ModelError
-        If there is none, or a file was added, changed or removed since it was saved.
+        If there is none, a file was added, changed or removed since it was saved, or it holds what could run other code:
+        a class of another kind, or SQL that calls Java.
     """
     system, java_path = hadoop(spark, path)
     if not system.exists(java_path(f"{path}/{MANIFEST}")):
         raise ModelError(path, expected="a model with a manifest", found="none; run grid first")
     text = spark.read.text(f"{path}/{MANIFEST}", wholetext=True).collect()[0]["value"]
-    stored, found = json.loads(text)["files"], _hash_files(spark, path)
+    files = _read_files(spark, path)
+    stored, found = json.loads(text)["files"], _hash(files)
     changed = sorted(name for name in stored.keys() | found.keys() if stored.get(name) != found.get(name))
     if changed:
         raise ModelError(path, expected="the files of its manifest", found=f"another {', '.join(changed[:3])}")
+    _check_stages(path, files)
     return PipelineModel.load(path)
 
 
-def _hash_files(spark: SparkSession, path: str) -> dict[str, str]:
-    """Return the SHA-256 of each file below ``path`` but the manifest; the files are few and small."""
+def _check_stages(path: str, files: dict[str, bytes]) -> None:
+    """Refuse a model that would make Spark load a class, or call one from SQL, that no model of ours has."""
+    for name, content in files.items():
+        if "/metadata/part-" not in f"/{name}":
+            continue
+        for line in content.decode(errors="replace").splitlines():
+            kind = json.loads(line).get("class", "none")
+            if kind.removeprefix("org.apache.spark.ml.") not in ALLOWED:
+                raise ModelError(path, expected="stages of Spark ML that this package makes", found=kind)
+            called = _CALLS_JAVA.search(line)
+            if called:
+                raise ModelError(path, expected="SQL that calls no Java", found=called.group(0))
+
+
+def _read_files(spark: SparkSession, path: str) -> dict[str, bytes]:
+    """Return the content of each file below ``path`` but the manifest, by name; the files are few and small."""
     system, java_path = hadoop(spark, path)
     root = str(system.makeQualified(java_path(path)).toString()).rstrip("/") + "/"
-    files, hashes = system.listFiles(java_path(path), True), {}
+    files, contents = system.listFiles(java_path(path), True), {}
     while files.hasNext():
         status = files.next()
         name = str(status.getPath().toString()).removeprefix(root)
@@ -90,7 +115,12 @@ def _hash_files(spark: SparkSession, path: str) -> dict[str, str]:
             continue
         stream = system.open(status.getPath())
         try:
-            hashes[name] = hashlib.sha256(bytes(stream.readAllBytes())).hexdigest()
+            contents[name] = bytes(stream.readAllBytes())
         finally:
             stream.close()
-    return dict(sorted(hashes.items()))
+    return dict(sorted(contents.items()))
+
+
+def _hash(files: dict[str, bytes]) -> dict[str, str]:
+    """Return the SHA-256 of each file."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
