@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pyspark.ml import PipelineModel
+from pyspark.ml import PipelineModel, Transformer
 from pyspark.ml.feature import SQLTransformer, VectorAssembler
 from pyspark.sql import SparkSession
 
@@ -15,14 +15,14 @@ from segmentation.warehouse.models import FORMER, load_model, save_model
 
 
 def save(spark: SparkSession, path: str, statement: str = "SELECT * FROM __THIS__") -> None:
-    stages = [SQLTransformer(statement=statement), VectorAssembler(inputCols=["x"], outputCol="v")]
+    stages: list[Transformer] = [SQLTransformer(statement=statement), VectorAssembler(inputCols=["x"], outputCol="v")]
     save_model(spark, PipelineModel(stages), path, {"k": 2})
 
 
 def doctor(path: Path, change: Callable[[str], str], *, fits: bool) -> None:
     """Change the metadata of a stage, and the manifest with it if it shall fit."""
     manifest = json.loads((path / "manifest.json").read_text())
-    name = next(name for name in manifest["files"] if "VectorAssembler" in name and "metadata" in name)
+    name = next(name for name in manifest["files"] if "VectorAssembler" in name and "/metadata/part-" in name)
     changed = change((path / name).read_text())
     (path / name).write_text(changed)
     (path / name).with_name(f".{Path(name).name}.crc").unlink(missing_ok=True)
