@@ -14,6 +14,7 @@ from segmentation.config.sources import SOURCE_NAMES
 from segmentation.errors import ConfigError, PublishError, SegmentationError
 from segmentation.faults import explain
 from segmentation.redaction import redact
+from segmentation.report.explain import explain_customer
 from segmentation.report.stage import find_published, read_told, report_place, save_report
 from segmentation.report.terminal import tabulate, write_csv
 from segmentation.tables import CURRENT
@@ -28,7 +29,12 @@ STAGE_NAMES = ("ingest", "features", "grid", "assign", "segments", "advice", "pu
 _COMMANDS = {"run": STAGE_NAMES, **{name: (name,) for name in STAGE_NAMES}}
 
 _DOCTOR = "check what a run needs before any work; list what killed runs left"
-_VIEWS = {"report": "draw the report of a published run", "show": "show the segments of a published run in the terminal"}
+_FORGET = "take customers out of every table, its history and the reports"
+_VIEWS = {
+    "explain": "say why a customer is in a segment",
+    "report": "draw the report of a published run",
+    "show": "show the segments of a published run in the terminal",
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -88,9 +94,15 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--input", action="append", default=[], metavar="SOURCE=PATH", help="where a source lies")
     doctor.add_argument("--dry-run", action="store_true", help="read the sources to their end: what would be set aside")
     doctor.add_argument("--repair", action="store_true", help="put right what killed runs left")
+    forgetting = _add_command(commands, "forget", _FORGET)
+    forgetting.add_argument("ids", nargs="*", metavar="ID", help="customers")
+    forgetting.add_argument("--file", metavar="FILE", help="a text file with an id in each line")
+    forgetting.add_argument("--dry-run", action="store_true", help="count only")
     for name, told in _VIEWS.items():
         command = _add_command(commands, name, told)
         command.add_argument("--run-id", "--run", metavar="ID", help="a published run; the newest by default")
+        if name == "explain":
+            command.add_argument("--customer", required=True, metavar="ID", help="the customer")
         if name == "show":
             command.add_argument("--csv", metavar="FILE", help="write segments and advice to a CSV file too")
     return parser
@@ -112,6 +124,13 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     if options.command == "doctor":
         return _examine(options)
+    if options.command == "forget":
+        from segmentation.forget import forget, read_ids
+
+        config = load_config(options.config, warehouse=options.warehouse, is_to_run=False)
+        ids = read_ids(options.ids, options.file)
+        print("\n".join(forget(open_lake(config.warehouse, None), ids, is_dry_run=options.dry_run)))
+        return 0
     config = load_config(
         options.config,
         as_of=options.as_of,
@@ -183,6 +202,9 @@ def _draw_or_tell(options: argparse.Namespace, lake: Lake) -> None:
     published = find_published(lake, options.run_id)
     if options.command == "report":
         print(redact(f"Report: {save_report(published)}"))
+        return
+    if options.command == "explain":
+        _print_wide(explain_customer(published, options.customer))
         return
     told = read_told(published)
     _print_wide(tabulate(told))

@@ -74,8 +74,9 @@ def find_published(lake: Lake, run_id: str | None) -> Published:
     if not found:
         known = ", ".join(row["run_id"] for row in ranked[-5:]) or "none"
         raise PublishError(f"--run-id {run_id or ''}".strip(), expected="a published run of this warehouse", found=known)
-    place = found[-1]
-    return Published(lake, ranked[place], ranked[place - 1] if place else None)
+    row = ranked[found[-1]]
+    before = {one["previous_run_id"] for one in lake.read_rows(LINEAGE, run_ids=[row["run_id"]])}
+    return Published(lake, row, next((one for one in rows if one["run_id"] in before), None))
 
 
 def save_report(published: Published) -> str:

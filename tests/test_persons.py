@@ -1,0 +1,92 @@
+"""A person can be explained, and forgotten: in every table, its history, the reports, to the last byte."""
+
+from pathlib import Path
+
+import deltalake
+import pytest
+from conftest import run_all
+from pyspark.sql import SparkSession
+
+from segmentation.cli import main
+from segmentation.forget import read_ids
+from segmentation.run import Run
+from segmentation.tables import ASSIGNMENTS, RUNS
+from segmentation.warehouse.forgetting import find_left, places_of_persons
+
+PERSON = "person-4711"
+
+
+@pytest.fixture
+def warehouse(jvm: SparkSession, tmp_path: Path) -> tuple[str, Run]:
+    """Two runs with the person among the exemplars and the rows set aside."""
+    people = [f"{PERSON if n == 7 else f'other-{n:04d}'},{10 + 40 * (n % 3)}.{n:02d}" for n in range(60)]
+    (tmp_path / "c.csv").write_text("id,spend\n" + "\n".join([*people, f"{PERSON},99", "x-1,dear"]) + "\n")
+    config = tmp_path / "c.yaml"
+    config.write_text(f"""
+warehouse: {{path: {tmp_path}/w}}
+sources:
+  customers: {{format: csv, path: {tmp_path}/c.csv, customer_id: id, attributes: {{spend: {{from: spend, type: number}}}}}}
+features: {{use: {{spend: {{}}}}}}
+clustering: {{k_max: 4, seeds: [1]}}
+segments: {{exemplars: ids}}
+""")
+    run_all(jvm, str(config), "one")
+    return str(config), run_all(jvm, str(config), "two")
+
+
+def test_a_person_is_explained(warehouse: tuple[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
+    config, run = warehouse
+
+    codes = [main(["explain", "--config", config, "--customer", who]) for who in (PERSON, "it's {nobody}")]
+
+    told = capsys.readouterr()
+    (row,) = [one for one in run.lake.read_rows(ASSIGNMENTS, run_ids=["two"]) if one["customer_id"] == PERSON]
+    assert codes == [0, 4]
+    assert f"Customer {PERSON} is in" in told.out
+    assert f"({row['segment_key']}, number {row['segment_id']})" in told.out
+    assert "99" in told.out  # of the person's two rows the one that was kept
+    assert "expected a customer of run two, found none" in told.err
+
+
+def test_a_person_is_forgotten_to_the_last_byte(
+    warehouse: tuple[str, Run], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config, run = warehouse
+    assert main(["report", "--config", config]) == 0
+    folder = tmp_path / "w"
+    before = list(find_left(folder, [PERSON]))
+
+    codes = [main(["forget", PERSON, "--config", config, *options]) for options in (("--dry-run",), (), ("--dry-run",))]
+
+    told = capsys.readouterr().out
+    assert codes == [0, 0, 0]
+    assert before
+    assert list(find_left(folder, [PERSON])) == []
+    assert "assignments: 2 rows would go" in told
+    assert "quarantine: 2 rows" in told
+    assert "assignments: 0 rows would go" in told
+    assert "names one of the 1 ids" in told
+    for table in places_of_persons():
+        if run.lake.store.exists(table):
+            rows = deltalake.DeltaTable(str(folder / table.name)).to_pyarrow_table()["customer_id"].to_pylist()
+            assert PERSON not in rows
+    assert len(run.lake.read_rows(ASSIGNMENTS, run_ids=["two"])) == 59
+
+
+def test_the_warehouse_goes_on_after_it(warehouse: tuple[str, Run], jvm: SparkSession) -> None:
+    config, run = warehouse
+    assert main(["forget", PERSON, "--config", config]) == 0
+
+    assert main(["show", "--config", config]) == 0
+    assert jvm.read.format("delta").load(f"{run.lake.path}/assignments").count() == 118
+    run_all(jvm, config, "three")
+
+    assert {row["run_id"]: row["status"] for row in run.lake.read_rows(RUNS)} == dict.fromkeys(
+        ("one", "two", "three"), "PUBLISHED"
+    )
+
+
+def test_ids_come_from_the_command_line_and_a_file(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("a\n b \n\na\n")
+
+    assert read_ids(["c"], str(tmp_path / "ids.txt")) == ["c", "a", "b"]
