@@ -3,12 +3,13 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console, RenderableType
 
-from segmentation import __version__
+from segmentation import __version__, monthly
 from segmentation.config.load import load_config
 from segmentation.config.sources import SOURCE_NAMES
 from segmentation.errors import ConfigError, PublishError, SegmentationError
@@ -16,6 +17,7 @@ from segmentation.faults import explain
 from segmentation.report.stage import find_published, read_told, report_place, save_report
 from segmentation.report.terminal import tabulate, write_csv
 from segmentation.tables import CURRENT
+from segmentation.warehouse.champions import CHAMPION
 from segmentation.warehouse.lake import Lake, needs_session, open_lake
 from segmentation.warehouse.mending import finish_if_free
 
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 
 # The stages of ``pipeline``, which imports Spark and is imported only to run one.
 STAGE_NAMES = ("ingest", "features", "grid", "assign", "segments", "advice", "publish")
-_COMMANDS = {"run": STAGE_NAMES, **{name: (name,) for name in STAGE_NAMES}}
+SCORE_STAGES = tuple(name for name in STAGE_NAMES if name != "grid")
+_COMMANDS = {"run": STAGE_NAMES, "score": SCORE_STAGES, **{name: (name,) for name in STAGE_NAMES}}
 
+_WHOLE = {"run": "run every stage and publish", "score": "score the customers of today with a model that stays as it is"}
 _VIEWS = {"report": "draw the report of a published run", "show": "show the segments of a published run in the terminal"}
 
 
@@ -39,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verbose = "--verbose" in arguments
     try:
-        _run(_parser().parse_args(arguments))
+        return _run(_parser().parse_args(arguments))
     except SegmentationError as error:
         return _report(error, str(error), error.exit_code, verbose)
     except Exception as error:
@@ -50,7 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("segmentation: stopped; what was published stays current", file=sys.stderr)
         return 130
-    return 0
 
 
 def _report(error: BaseException, line: str, exit_code: int, verbose: bool) -> int:
@@ -65,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     for name, stages in _COMMANDS.items():
-        told = "run every stage and publish" if name == "run" else f"run the stage {stages[0]} alone"
+        told = _WHOLE.get(name, f"run the stage {stages[0]} alone")
         command = _add_command(commands, name, told)
         command.add_argument("--as-of", metavar="YYYY-MM-DD", help="first day not seen")
         command.add_argument(
@@ -81,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--resume", action="store_true", help="go on after the last stage that ended of a run that did not"
             )
+        if name == "score":
+            command.add_argument("--model", default=CHAMPION, metavar="RUN", help="run of the model; the champion by default")
+            command.add_argument(
+                "--exit-on-drift", action="store_true", help="leave with 10, 11 or 12 for re-score, refit or new segmentation"
+            )
+    for name, told in monthly.TOLD.items():
+        monthly.add_options(name, _add_command(commands, name, told))
     for name, told in _VIEWS.items():
         command = _add_command(commands, name, told)
         command.add_argument("--run-id", "--run", metavar="ID", help="a published run; the newest by default")
@@ -98,10 +108,10 @@ def _add_command(commands: Any, name: str, told: str) -> argparse.ArgumentParser
     return command
 
 
-def _run(options: argparse.Namespace) -> None:
-    if options.command in _VIEWS:
-        _view(options)
-        return
+def _run(options: argparse.Namespace) -> int:
+    if options.command in _VIEWS or options.command in monthly.TOLD:
+        _open_and_do(options)
+        return 0
     config = load_config(
         options.config,
         as_of=options.as_of,
@@ -115,33 +125,36 @@ def _run(options: argparse.Namespace) -> None:
     from segmentation.progress import Progress
     from segmentation.warehouse.session import open_session
 
-    stages, is_whole = _COMMANDS[options.command], options.command == "run"
-    request = make_request(config, options.run_id, stages, draws=is_whole, resumes=is_whole and options.resume)
+    stages, is_whole = _COMMANDS[options.command], options.command in _WHOLE
+    request = make_request(config, options.run_id, stages, draws=is_whole, resumes=getattr(options, "resume", False))
+    request = replace(request, model=getattr(options, "model", None))
     progress = Progress()
     with progress.stage("start Spark"):
         spark, is_own = open_session(verbose=options.verbose, source_bytes=measure_sources(config.sources))
     try:
         run = execute(spark, request, progress)
         if "publish" in request.stages:
-            _show(run, is_drawn=request.draws)
-        else:
-            print(f"run id {run.run_id}")
+            verdict = _show(run, is_drawn=request.draws)
+            return monthly.exit_code_of(verdict) if getattr(options, "exit_on_drift", False) else 0
+        print(f"run id {run.run_id}")
     finally:
         if is_own:
             spark.stop()
+    return 0
 
 
-def _view(options: argparse.Namespace) -> None:
-    """Draw or show a run that is published; nothing of it is computed again."""
+def _open_and_do(options: argparse.Namespace) -> None:
+    """Open the warehouse, without Spark where nothing needs it, and do what looks at no source."""
     config = load_config(options.config, warehouse=options.warehouse, is_to_run=False)
-    if not needs_session(config.warehouse):
-        _draw_or_tell(options, open_lake(config.warehouse, None))
+    do = _draw_or_tell if options.command in _VIEWS else monthly.carry_out
+    if not needs_session(config.warehouse) and not monthly.needs_spark(options.command):
+        do(options, open_lake(config.warehouse, None))
         return
     from segmentation.warehouse.session import open_session
 
     spark, is_own = open_session(verbose=options.verbose)
     try:
-        _draw_or_tell(options, open_lake(config.warehouse, spark))
+        do(options, open_lake(config.warehouse, spark))
     finally:
         if is_own:
             spark.stop()
@@ -174,9 +187,11 @@ def _inputs(pairs: Sequence[str]) -> dict[str, str]:
     return inputs
 
 
-def _show(run: "Run", *, is_drawn: bool) -> None:
-    """Print the segments, where the tables lie, and how to query one."""
-    _print_wide(tabulate(read_told(find_published(run.lake, run.run_id))))
+def _show(run: "Run", *, is_drawn: bool) -> str | None:
+    """Print the segments, where the tables lie, and how to query one; return the verdict on drift."""
+    published = find_published(run.lake, run.run_id)
+    verdict: str | None = published.row.get("drift_verdict")
+    _print_wide(tabulate(read_told(published)))
     place = run.lake.place(CURRENT["segments"])
     where = run.lake.path or run.lake.catalog_schema
     query = f"delta.`{place}`" if run.lake.path else place
@@ -186,6 +201,10 @@ def _show(run: "Run", *, is_drawn: bool) -> None:
     print(f'Query one:    spark.sql("SELECT * FROM {query}").show()')
     if run.lake.path:
         print(f"or in DuckDB: SELECT * FROM delta_scan('{place}');")
+    for told in (f"Drift:        {verdict}" if verdict else None, monthly.tell_challenger(run.lake, run.run_id)):
+        if told and (run.scored_with is None or told.startswith("Drift")):
+            print(told)
+    return verdict
 
 
 def _print_wide(table: RenderableType) -> None:

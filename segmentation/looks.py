@@ -23,3 +23,19 @@ def lay_over(segments: Rows, *, names: Mapping[int, str], colors: Mapping[int, s
         return {**row, "segment_name": name, "color": colors.get(segment, PALETTE[segment % len(PALETTE)])}
 
     return [look(row) for row in segments]
+
+
+_COUNTED = ("customers", "customer_share", "revenue", "revenue_share", "sets_apart")
+
+
+def carry_segments(trained: Rows, counted: Rows) -> Rows:
+    """Return the segments of a score: all that the model's run says of each, but for what was counted now.
+
+    Parameters
+    ----------
+    trained : rows of ``tables.SEGMENTS`` of the model's run
+    counted : the same of the customers scored; a segment without any has no row
+    """
+    known = {row["segment_id"]: row for row in trained}
+    carried = [{**known[row["segment_id"]], **{name: row[name] for name in _COUNTED}} for row in counted]
+    return [{name: value for name, value in row.items() if name != "run_id"} for row in carried]

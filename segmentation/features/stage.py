@@ -9,7 +9,7 @@ from segmentation.clustering.fits import count_partitions, lay_out
 from segmentation.features.checks import MOST_IDS, check_counts, check_customers, check_overlap, is_beyond_ascii, observed
 from segmentation.features.orders import build_features as join_features
 from segmentation.features.orders import build_order_features, name_shares, rank_categories
-from segmentation.readings import attribute_columns, customers_table
+from segmentation.readings import attribute_columns, computed_shares, customers_table
 from segmentation.run import Run, check_begun, note
 from segmentation.tables import CHECKS, DOUBLE, FEATURES, KEPT, ROW_COUNTS, RUNS, TRANSACTIONS, Column, Rows
 from segmentation.warehouse.mending import find_newest
@@ -24,7 +24,9 @@ def build_features(run: Run) -> str:
         assert config.as_of is not None  # load_config asks for it
         transactions = run.read(TRANSACTIONS)
         shares = config.features.category_shares
-        if shares is not None:
+        if run.scored_with:  # the model knows these columns and no others
+            categories = computed_shares(run.read_model_rows(RUNS)[0])
+        elif shares is not None:
             top = rank_categories(transactions, top=shares.top).collect() if shares.top else []
             categories = name_shares(shares.categories or [row["category"] for row in top])
         orders = build_order_features(

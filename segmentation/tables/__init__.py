@@ -24,6 +24,7 @@ from segmentation.tables.core import (
 from segmentation.tables.features import FEATURES
 from segmentation.tables.grid import BORDERS, CENTROIDS, COMPARE, DECISION, GRID, STABILITY
 from segmentation.tables.ingest import CHECKS, CUSTOMERS, KEPT, QUARANTINE, ROW_COUNTS, TRANSACTIONS
+from segmentation.tables.monthly import CHAMPIONS, COMPONENTS, DRIFT, PREPARATION, STREAMED_ASSIGNMENTS
 from segmentation.tables.runs import CURRENT, FAILED, PUBLISHED, RUNNING, RUNS
 from segmentation.tables.segments import (
     EXEMPLARS,
@@ -45,13 +46,16 @@ __all__ = [
     "BOOLEAN",
     "BORDERS",
     "CENTROIDS",
+    "CHAMPIONS",
     "CHECKS",
     "COMPARE",
+    "COMPONENTS",
     "CURRENT",
     "CUSTOMERS",
     "DATE",
     "DECISION",
     "DOUBLE",
+    "DRIFT",
     "EVERY",
     "EXEMPLARS",
     "FAILED",
@@ -65,6 +69,7 @@ __all__ = [
     "MAP_AXES",
     "MONEY",
     "MONEY_TOTAL",
+    "PREPARATION",
     "PROFILES",
     "PUBLISHED",
     "QUANTITY",
@@ -76,6 +81,7 @@ __all__ = [
     "SEGMENT_MAP",
     "SEGMENT_RULES",
     "STABILITY",
+    "STREAMED_ASSIGNMENTS",
     "STRING",
     "TIMESTAMP",
     "TRAITS",

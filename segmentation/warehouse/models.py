@@ -3,6 +3,7 @@
 import hashlib
 import json
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from pyspark.ml import PipelineModel
@@ -15,14 +16,20 @@ MANIFEST = "manifest.json"
 UNFINISHED, FORMER = "~unfinished", "~former"  # no run id has a ~: these are folders beside the models
 
 
-def save_model(spark: SparkSession, model: PipelineModel, path: str, facts: dict[str, Any]) -> None:
+def save_model(
+    spark: SparkSession, model: PipelineModel, path: str, facts: dict[str, Any], *, files: Mapping[str, str] | None = None
+) -> None:
     """Save ``model`` under ``path`` with ``manifest.json``: ``facts``, the class of each stage, SHA-256 of each file.
+
+    ``files`` are texts to lie beside it, by name.
 
     It is written beside ``path`` and moved there, so that a killed run leaves no half model; the former one steps aside
     until the new one is there, and ``restore_models`` brings it back where that was cut short.
     """
     unfinished = f"{path}.{uuid.uuid4().hex[:8]}{UNFINISHED}"
     model.write().save(unfinished)
+    for name, text in (files or {}).items():
+        write_file(spark, f"{unfinished}/{name}", text.encode())
     manifest = {
         **facts,
         "class": "org.apache.spark.ml.PipelineModel",
