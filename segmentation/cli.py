@@ -3,12 +3,13 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console, RenderableType
 
-from segmentation import __version__
+from segmentation import __version__, monthly
 from segmentation.config.load import load_config
 from segmentation.config.sources import SOURCE_NAMES
 from segmentation.errors import ConfigError, PublishError, SegmentationError
@@ -18,6 +19,7 @@ from segmentation.report.explain import explain_customer
 from segmentation.report.stage import find_published, read_told, report_place, save_report
 from segmentation.report.terminal import tabulate, write_csv
 from segmentation.tables import CURRENT
+from segmentation.warehouse.champions import CHAMPION
 from segmentation.warehouse.lake import Lake, needs_session, open_lake
 from segmentation.warehouse.mending import finish_if_free
 
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
 
 # The stages of ``pipeline``, which imports Spark and is imported only to run one.
 STAGE_NAMES = ("ingest", "features", "grid", "assign", "segments", "advice", "publish")
-_COMMANDS = {"run": STAGE_NAMES, **{name: (name,) for name in STAGE_NAMES}}
+SCORE_STAGES = tuple(name for name in STAGE_NAMES if name != "grid")
+_COMMANDS = {"run": STAGE_NAMES, "score": SCORE_STAGES, **{name: (name,) for name in STAGE_NAMES}}
 
+_WHOLE = {"run": "run every stage and publish", "score": "score the customers of today with a model that stays as it is"}
 _DOCTOR = "check what a run needs before any work; list what killed runs left"
 _FORGET = "take customers out of every table, its history and the reports"
 _VIEWS = {
@@ -47,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verbose = "--verbose" in arguments
     try:
-        code = _run(_parser().parse_args(arguments))
+        return _run(_parser().parse_args(arguments))
     except SegmentationError as error:
         return _report(error, str(error), error.exit_code, verbose)
     except Exception as error:
@@ -58,7 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("segmentation: stopped; what was published stays current", file=sys.stderr)
         return 130
-    return code
 
 
 def _report(error: BaseException, line: str, exit_code: int, verbose: bool) -> int:
@@ -73,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     for name, stages in _COMMANDS.items():
-        told = "run every stage and publish" if name == "run" else f"run the stage {stages[0]} alone"
+        told = _WHOLE.get(name, f"run the stage {stages[0]} alone")
         command = _add_command(commands, name, told)
         command.add_argument("--as-of", metavar="YYYY-MM-DD", help="first day not seen")
         command.add_argument(
@@ -89,6 +92,11 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--resume", action="store_true", help="go on after the last stage that ended of a run that did not"
             )
+        if name == "score":
+            command.add_argument("--model", default=CHAMPION, metavar="RUN", help="run of the model; the champion by default")
+            command.add_argument(
+                "--exit-on-drift", action="store_true", help="leave with 10, 11 or 12 for re-score, refit or new segmentation"
+            )
     doctor = _add_command(commands, "doctor", _DOCTOR)
     doctor.add_argument("--as-of", metavar="YYYY-MM-DD", help="first day not seen")
     doctor.add_argument("--input", action="append", default=[], metavar="SOURCE=PATH", help="where a source lies")
@@ -98,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     forgetting.add_argument("ids", nargs="*", metavar="ID", help="customers")
     forgetting.add_argument("--file", metavar="FILE", help="a text file with an id in each line")
     forgetting.add_argument("--dry-run", action="store_true", help="count only")
+    for name, told in monthly.TOLD.items():
+        monthly.add_options(name, _add_command(commands, name, told))
     for name, told in _VIEWS.items():
         command = _add_command(commands, name, told)
         command.add_argument("--run-id", "--run", metavar="ID", help="a published run; the newest by default")
@@ -119,8 +129,8 @@ def _add_command(commands: Any, name: str, told: str) -> argparse.ArgumentParser
 
 def _run(options: argparse.Namespace) -> int:
     """Do what the command says; return 0, or what the doctor's worst finding ends a run with."""
-    if options.command in _VIEWS:
-        _view(options)
+    if options.command in _VIEWS or options.command in monthly.TOLD:
+        _open_and_do(options)
         return 0
     if options.command == "doctor":
         return _examine(options)
@@ -144,17 +154,18 @@ def _run(options: argparse.Namespace) -> int:
     from segmentation.progress import Progress
     from segmentation.warehouse.session import open_session
 
-    stages, is_whole = _COMMANDS[options.command], options.command == "run"
-    request = make_request(config, options.run_id, stages, draws=is_whole, resumes=is_whole and options.resume)
+    stages, is_whole = _COMMANDS[options.command], options.command in _WHOLE
+    request = make_request(config, options.run_id, stages, draws=is_whole, resumes=getattr(options, "resume", False))
+    request = replace(request, model=getattr(options, "model", None))
     progress = Progress()
     with progress.stage("start Spark"):
         spark, is_own = open_session(verbose=options.verbose, source_bytes=measure_sources(config.sources))
     try:
         run = execute(spark, request, progress)
         if "publish" in request.stages:
-            _show(run, is_drawn=request.draws)
-        else:
-            print(f"run id {run.run_id}")
+            verdict = _show(run, is_drawn=request.draws)
+            return monthly.exit_code_of(verdict) if getattr(options, "exit_on_drift", False) else 0
+        print(f"run id {run.run_id}")
     finally:
         if is_own:
             spark.stop()
@@ -181,17 +192,18 @@ def _examine(options: argparse.Namespace) -> int:
     return next((one.exit_code for one in found if one.status == "failed"), 0)
 
 
-def _view(options: argparse.Namespace) -> None:
-    """Draw or show a run that is published; nothing of it is computed again."""
+def _open_and_do(options: argparse.Namespace) -> None:
+    """Open the warehouse, without Spark where nothing needs it, and do what looks at no source."""
     config = load_config(options.config, warehouse=options.warehouse, is_to_run=False)
-    if not needs_session(config.warehouse):
-        _draw_or_tell(options, open_lake(config.warehouse, None))
+    do = _draw_or_tell if options.command in _VIEWS else monthly.carry_out
+    if not needs_session(config.warehouse) and not monthly.needs_spark(options.command):
+        do(options, open_lake(config.warehouse, None))
         return
     from segmentation.warehouse.session import open_session
 
     spark, is_own = open_session(verbose=options.verbose)
     try:
-        _draw_or_tell(options, open_lake(config.warehouse, spark))
+        do(options, open_lake(config.warehouse, spark))
     finally:
         if is_own:
             spark.stop()
@@ -227,9 +239,11 @@ def _inputs(pairs: Sequence[str]) -> dict[str, str]:
     return inputs
 
 
-def _show(run: "Run", *, is_drawn: bool) -> None:
-    """Print the segments, where the tables lie, and how to query one."""
-    _print_wide(tabulate(read_told(find_published(run.lake, run.run_id))))
+def _show(run: "Run", *, is_drawn: bool) -> str | None:
+    """Print the segments, where the tables lie, and how to query one; return the verdict on drift."""
+    published = find_published(run.lake, run.run_id)
+    verdict: str | None = published.row.get("drift_verdict")
+    _print_wide(tabulate(read_told(published)))
     place = run.lake.place(CURRENT["segments"])
     where = run.lake.path or run.lake.catalog_schema
     query = f"delta.`{place}`" if run.lake.path else place
@@ -239,7 +253,11 @@ def _show(run: "Run", *, is_drawn: bool) -> None:
     lines.append(f'Query one:    spark.sql("SELECT * FROM {query}").show()')
     if run.lake.path:
         lines.append(f"or in DuckDB: SELECT * FROM delta_scan('{place}');")
+    for told in (f"Drift:        {verdict}" if verdict else None, monthly.tell_challenger(run.lake, run.run_id)):
+        if told and (run.scored_with is None or told.startswith("Drift")):
+            lines.append(told)
     print(redact("\n".join(lines)))
+    return verdict
 
 
 def _print_wide(table: RenderableType) -> None:

@@ -64,3 +64,19 @@ def keep(segments: Rows, lineage: Rows, former: Rows, *, most_shift: float) -> R
 
 def _given(row: Mapping[str, Any], looks: Mapping[int | str, str]) -> str | None:
     return looks.get(row["segment_key"]) or looks.get(row["segment_id"])
+
+
+_COUNTED = ("customers", "customer_share", "revenue", "revenue_share", "sets_apart")
+
+
+def carry_segments(trained: Rows, counted: Rows) -> Rows:
+    """Return the segments of a score: all that the model's run says of each, but for what was counted now.
+
+    Parameters
+    ----------
+    trained : rows of ``tables.SEGMENTS`` of the model's run
+    counted : the same of the customers scored; a segment without any has no row
+    """
+    known = {row["segment_id"]: row for row in trained}
+    carried = [{**known[row["segment_id"]], **{name: row[name] for name in _COUNTED}} for row in counted]
+    return [{name: value for name, value in row.items() if name != "run_id"} for row in carried]

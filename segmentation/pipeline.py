@@ -17,9 +17,11 @@ from segmentation.grid.stage import fit_grid
 from segmentation.ingest.stage import ingest
 from segmentation.progress import Progress
 from segmentation.publish.stage import publish
+from segmentation.readings import check_frozen
 from segmentation.report.stage import find_published, save_report
 from segmentation.run import Run, end_stage, fail_run, find_unfinished
 from segmentation.segments.stage import describe_segments
+from segmentation.warehouse.champions import find_model
 from segmentation.warehouse.lake import Lake, open_lake
 from segmentation.warehouse.layout import RUN_ID_PATTERN
 from segmentation.warehouse.mending import finish_publication
@@ -45,6 +47,7 @@ class Request:
     stages: tuple[str, ...]
     draws: bool = False  # the report, once the run is published
     resumes: bool = False  # goes on after the last stage that ended
+    model: str | None = None  # the run whose model scores, or the word champion; None trains one
 
 
 def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
@@ -54,7 +57,10 @@ def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
         for mended in finish_publication(lake):
             progress.say(mended)
         run_id, stages = _find_work(lake, request)
-        run = Run(run_id=run_id, config=config, lake=lake, started_at=datetime.now(UTC))
+        model = find_model(lake, request.model) if request.model else None
+        run = Run(run_id=run_id, config=config, lake=lake, started_at=datetime.now(UTC), scored_with=model)
+        if model is not None:
+            _check_score(run)
         try:
             for name in stages:
                 with progress.stage(name, spark.sparkContext) as told, _accounted(run, name):
@@ -66,6 +72,13 @@ def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
             with progress.stage("report", spark.sparkContext) as told:
                 told.append(save_report(find_published(run.lake, run.run_id)))
     return run
+
+
+def _check_score(run: Run) -> None:
+    """Refuse to score before any work: into the model's own run, or with what the configuration does not compute."""
+    if run.run_id == run.scored_with:
+        raise PublishError(f"--run-id {run.run_id}", expected="another run than the model's", found="the same")
+    check_frozen(run)
 
 
 def _find_work(lake: Lake, request: Request) -> tuple[str, tuple[str, ...]]:

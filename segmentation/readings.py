@@ -1,6 +1,7 @@
 """What more than one stage reads of a run: its features as laid out, its members, what it clusters on."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,11 +12,25 @@ from segmentation.clustering.fits import lay_out
 from segmentation.clustering.preparation import Ingredient
 from segmentation.config.schema import Config, FeatureSpec
 from segmentation.config.sources import AttributeSpec, CustomersSource
-from segmentation.errors import PublishError
+from segmentation.errors import ModelError, PublishError
 from segmentation.run import Run
-from segmentation.tables import CUSTOMERS, DOUBLE, FEATURES, STRING, Column, Rows, Table
+from segmentation.tables import (
+    ASSIGNMENTS,
+    CUSTOMERS,
+    DOUBLE,
+    FEATURES,
+    PREPARATION,
+    RUNS,
+    STRING,
+    Column,
+    Rows,
+    Table,
+)
+from segmentation.warehouse.lake import Lake
 from segmentation.warehouse.models import load_model
+from segmentation.warehouse.questions import find_limits
 
+LIKE_SHARE = 0.99  # of a segment's training customers are as near; who is farther is unlike them
 MEMBERS = "members"  # no table: the features with their segments
 
 
@@ -95,3 +110,31 @@ def _ingredient(config: Config, name: str, spec: FeatureSpec) -> Ingredient:
         weight=spec.weight,
         order=tuple(attribute.order or ()) if attribute else (),
     )
+
+
+def read_limits(lake: Lake, model_run_id: str, *, segments: int) -> list[float]:
+    """Return the 99th percentile of each segment's training distances, which nobody of the training far exceeds."""
+    customers = lake.store.count(ASSIGNMENTS, model_run_id)
+    found = find_limits(lake.reader(customers), model_run_id, share=LIKE_SHARE)
+    return [found.get(segment, math.inf) for segment in range(segments)]
+
+
+def check_frozen(run: Run) -> None:
+    """Hold the configuration against the frozen model: every column that the model needs is one that it computes.
+
+    Raises
+    ------
+    ModelError
+        If it is not, or the model was saved by a version that kept no constants.
+    """
+    needed = {row["source_column"] for row in run.read_model_rows(PREPARATION)}
+    if not needed:
+        raise ModelError(f"--model {run.scored_with}", expected="a run with the table preparation", found="none; run it again")
+    shares = computed_shares(run.read_model_rows(RUNS)[0])
+    chosen = {name for name, spec in run.config.features.use.items() if spec.role == "cluster"}
+    if run.config.features.category_shares is not None:
+        chosen |= set(shares)
+    if lacking := sorted(needed - chosen):
+        raise ModelError(
+            f"--model {run.scored_with}", expected=f"a configuration that clusters on {', '.join(lacking)}", found="it does not"
+        )

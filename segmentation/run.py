@@ -37,11 +37,17 @@ class Run:
     lake: Lake
     started_at: datetime
     hands: Hands = field(default_factory=Hands)
+    scored_with: str | None = None  # the run whose frozen model scores this one; None fits its own
+
+    @property
+    def model_run_id(self) -> str:
+        """The run whose model places this run's customers."""
+        return self.scored_with or self.run_id
 
     @property
     def model_path(self) -> str:
         """Where the run's model lies."""
-        return f"{self.lake.models}/{self.run_id}"
+        return f"{self.lake.models}/{self.model_run_id}"
 
     def read(self, table: Table) -> DataFrame:
         """Return this run's slice of a table: the frame at hand, else the stored one.
@@ -58,6 +64,10 @@ class Run:
         """Return this run's rows of a small table: those at hand, else the stored ones."""
         at_hand = self.hands.rows.get(table.name)
         return self.lake.read_rows(table, run_ids=[self.run_id]) if at_hand is None else at_hand
+
+    def read_model_rows(self, table: Table) -> Rows:
+        """Return the rows of a small table that belong to the model: this run's own, or those of the run it came from."""
+        return self.read_rows(table) if self.scored_with is None else self.lake.read_rows(table, run_ids=[self.scored_with])
 
     def write_rows(self, *outputs: tuple[Iterable[dict[str, Any]], Table]) -> None:
         """Replace this run's slice of each table by rows that the driver made; ``run_id`` is filled in."""
@@ -101,7 +111,7 @@ def begin_run(run: Run) -> dict[str, Any]:
     """
     known = read_run(run)
     if known is not None and known["status"] == PUBLISHED:
-        _check_same(run, known, config_hash=run.config.fingerprint())
+        _check_same(run, known, config_hash=run.config.fingerprint(), scored_with=run.scored_with)
         return known
     run.write_rows(([facts_of(run)], RUNS))
     return run.read_rows(RUNS)[0]
@@ -144,7 +154,7 @@ def find_unfinished(lake: Lake, config: Config, run_id: str | None) -> tuple[str
     PublishError
         If there is none, or the one asked for is published.
     """
-    rows = [row for row in lake.read_rows(RUNS) if run_id in (None, row["run_id"])]
+    rows = [row for row in lake.read_rows(RUNS) if run_id in (None, row["run_id"]) and row.get("scored_with") is None]
     fitting = [row for row in rows if row["status"] != PUBLISHED and (run_id or row["config_hash"] == config.fingerprint())]
     if not fitting:
         found = "a published one" if run_id and rows else "none"
@@ -157,10 +167,10 @@ def find_unfinished(lake: Lake, config: Config, run_id: str | None) -> tuple[str
 
 def _check_same(run: Run, known: dict[str, Any], **facts: Any) -> None:
     for what, found in facts.items():
-        if known[what] != found:
+        if known.get(what) != found:  # a table of an earlier version lacks newer columns
             raise PublishError(
                 f"--run-id {run.run_id}",
-                expected=f"the {what.replace('_', ' ')} it was published with, {str(known[what])[:12]}, or a new run id",
+                expected=f"the {what.replace('_', ' ')} it was published with, {str(known.get(what))[:12]}, or a new run id",
                 found=str(found)[:12],
             )
 
@@ -211,6 +221,7 @@ def facts_of(run: Run) -> dict[str, Any]:
         "seeds": ",".join(map(str, run.config.clustering.seeds)),
         "rule": run.config.clustering.rule,
         "config_hash": run.config.fingerprint(),
+        "scored_with": run.scored_with,
         "spark_version": run.lake.spark.version,
         "delta_version": delta_version(),
         "package_version": segmentation.__version__,

@@ -23,6 +23,7 @@ from segmentation.progress import Progress
 from segmentation.run import Run
 from segmentation.tables import (
     ASSIGNMENTS,
+    CHAMPIONS,
     CURRENT,
     CUSTOMERS,
     DECISION,
@@ -34,10 +35,11 @@ from segmentation.tables import (
     ROW_COUNTS,
     RUNS,
     SEGMENTS,
+    STREAMED_ASSIGNMENTS,
     TRANSACTIONS,
 )
 
-TABLES = [table.name for table in EVERY if table not in (TRANSACTIONS, CUSTOMERS)]
+TABLES = [table.name for table in EVERY if table not in (TRANSACTIONS, CUSTOMERS, CHAMPIONS, STREAMED_ASSIGNMENTS)]
 CLOCK = ["started_at", "published_at", "published_seq", "table_versions"]  # what a run says of when it ran
 RFM = ("recency_days", "frequency_orders", "monetary_total")
 

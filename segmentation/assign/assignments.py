@@ -23,20 +23,26 @@ _CHUNK_ROWS = 8192
 _COLUMNS_WITHOUT_HISTORY = 3
 _SCHEMA = (
     "customer_id string, segment_id int, distance double, runner_up_segment_id int, margin double, silhouette double, "
-    "segment_key string, previous_key string, changed_at date, since_runs int"
+    "is_unlike boolean, segment_key string, previous_key string, changed_at date, since_runs int"
 )
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The key of each segment by its number, and the day on which whoever changes has changed."""
+    """The key of each segment by its number, and the day on which whoever changes has changed, None where nobody asks."""
 
     of: tuple[str, ...]
-    day: date
+    day: date | None = None
 
 
 def build_assignments(
-    labelled: DataFrame, centers: Sequence[Sequence[float]], members: Sequence[Members | None], *, keys: Keys, run_id: str
+    labelled: DataFrame,
+    centers: Sequence[Sequence[float]],
+    members: Sequence[Members | None],
+    *,
+    keys: Keys,
+    run_id: str,
+    limits: Sequence[float] | None = None,
 ) -> DataFrame:
     """Measure each customer's distance to every centre, and the silhouette.
 
@@ -48,6 +54,8 @@ def build_assignments(
         Row i is the centre of segment i.
     members : one per segment
         ``measure_members`` of the same frame.
+    limits : distance of each segment, scaled units
+        Who is farther is ``is_unlike``; None where the customers are those of the training.
 
     Returns
     -------
@@ -55,15 +63,21 @@ def build_assignments(
         The runner-up is the nearest other centre, the smaller segment id in a tie. The silhouettes' mean is that of
         Spark's ``ClusteringEvaluator``; null with one segment.
     """
-    measured = select_points(labelled).mapInArrow(partial(_measure_batches, centers, members, keys), _SCHEMA)
+    measured = select_points(labelled).mapInArrow(partial(_measure_batches, centers, members, keys, limits), _SCHEMA)
     return measured.select(F.lit(run_id).alias("run_id"), "*").transform(conform, ASSIGNMENTS)
 
 
 def collect_assignments(
-    labelled: DataFrame, centers: Sequence[Sequence[float]], members: Sequence[Members | None], *, keys: Keys, run_id: str
+    labelled: DataFrame,
+    centers: Sequence[Sequence[float]],
+    members: Sequence[Members | None],
+    *,
+    keys: Keys,
+    run_id: str,
+    limits: Sequence[float] | None = None,
 ) -> pa.Table:
     """Return the rows of ``build_assignments`` in this process, for tables that fit into it."""
-    batches = list(_measure_batches(centers, members, keys, iter(select_points(labelled).toArrow().to_batches())))
+    batches = list(_measure_batches(centers, members, keys, limits, iter(select_points(labelled).toArrow().to_batches())))
     rows = pa.Table.from_batches(batches)
     return rows.add_column(0, "run_id", pa.repeat(pa.scalar(run_id), len(rows)))
 
@@ -75,7 +89,11 @@ def select_points(labelled: DataFrame) -> DataFrame:
 
 
 def _measure_batches(
-    centers: Sequence[Sequence[float]], members: Sequence[Members | None], keys: Keys, batches: Iterator[pa.RecordBatch]
+    centers: Sequence[Sequence[float]],
+    members: Sequence[Members | None],
+    keys: Keys,
+    limits: Sequence[float] | None,
+    batches: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
     places = np.asarray(centers, dtype=np.float64)
     for batch in batches:
@@ -83,7 +101,9 @@ def _measure_batches(
             chunk = batch.slice(start, _CHUNK_ROWS)
             points = chunk.column(1).flatten().to_numpy().reshape(chunk.num_rows, -1)
             label = chunk.column(2).to_numpy().astype(np.intp)
-            columns = [chunk.column(0).cast(pa.string()), pa.array(label, pa.int32()), *_measure(points, label, places, members)]
+            measured = _measure(points, label, places, members)
+            unlike = _judge(measured[0], label, limits)
+            columns = [chunk.column(0).cast(pa.string()), pa.array(label, pa.int32()), *measured, unlike]
             columns += _go_on(chunk, label, keys)
             names = [part.strip().split(" ")[0] for part in _SCHEMA.split(",")]
             yield pa.RecordBatch.from_arrays(columns, names=names)
@@ -103,6 +123,13 @@ def _go_on(chunk: pa.RecordBatch, label: npt.NDArray[np.intp], keys: Keys) -> li
         pc.if_else(stays, changed, pa.scalar(keys.day, pa.date32())),
         pc.if_else(stays, pc.add(since, pa.scalar(1, pa.int32())), pa.scalar(1, pa.int32())),
     ]
+
+
+def _judge(distance: pa.Array, label: npt.NDArray[np.intp], limits: Sequence[float] | None) -> pa.Array:
+    """Return whether each distance is beyond the limit of its segment, null without limits."""
+    if limits is None:
+        return pa.nulls(len(label), pa.bool_())
+    return pa.array(distance.to_numpy() > np.asarray(limits)[label])
 
 
 def _measure(points: Array, label: npt.NDArray[np.intp], centers: Array, members: Sequence[Members | None]) -> list[pa.Array]:

@@ -127,6 +127,8 @@ def tell(match: Match) -> str:
         return f"{match.key} is of the first run"
     if match.verdict == "born":
         return f"{match.key} is new: no former segment goes on in it"
+    if match.previous_overlap is None:
+        return f"{match.key} is that of the frozen model"
     starts = {"survived": "goes on", "split": f"is a part of {match.previous_key}", "merged": "joins former segments"}
     gone, come = f"{match.previous_overlap:.0%}", f"{match.overlap:.0%}"
     start = f"{match.key} {starts[match.verdict]}"

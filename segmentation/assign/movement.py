@@ -18,9 +18,10 @@ HISTORY = ("former_key", "former_previous", "former_changed", "former_since")
 
 @dataclass(frozen=True)
 class Former:
-    """The run published before: its id, the keys of its segments by number, and how far each reaches (scaled units)."""
+    """The run shown before: its id, that of its model, the keys of its segments by number, and how far each reaches (scaled)."""
 
     run_id: str
+    model_run_id: str
     keys: Mapping[int, str]
     reach: Mapping[int, float]
 

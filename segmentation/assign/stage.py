@@ -25,8 +25,9 @@ from segmentation.clustering.members import evaluate_by_spark, measure_members
 from segmentation.clustering.points import LOCAL_BYTES
 from segmentation.errors import ModelError
 from segmentation.money import as_money
-from segmentation.readings import place_members
+from segmentation.readings import place_members, read_limits
 from segmentation.run import Run, check_featured, note
+from segmentation.score_sql import read_centers
 from segmentation.tables import (
     ASSIGNMENTS,
     CENTROIDS,
@@ -40,7 +41,8 @@ from segmentation.tables import (
     TRANSITIONS,
     Rows,
 )
-from segmentation.warehouse.mending import find_newest
+from segmentation.warehouse.champions import find_champion
+from segmentation.warehouse.mending import find_newest, find_shown
 from segmentation.warehouse.models import load_model
 
 
@@ -48,22 +50,24 @@ def assign_customers(run: Run) -> str:
     """Let the model place every customer, measure how clearly, and say which segment is which of the run before."""
     known = check_featured(run)
     members = place_members(run, known)
-    centers = _read_centers(run)
+    centers = read_centers(run.read_model_rows(CENTROIDS))
     former = _find_former(run, known)
     matches, moves, basis = _match(run, members, former, len(centers))
     keys = Keys(tuple(one.key for one in matches if one.segment_id is not None), _day(run, known))
     labelled = members.select("customer_id", "features", F.col("segment_id").alias("prediction"))
     measured = measure_members(labelled, len(centers))
+    limits = read_limits(run.lake, run.scored_with, segments=len(centers)) if run.scored_with else None
+    how: dict[str, Any] = {"keys": keys, "run_id": run.run_id, "limits": limits}
     told = labelled
     if former is not None:
         history = read_history(run.lake.read(ASSIGNMENTS, run_id=former.run_id))
         told = labelled.join(history, on="customer_id", how="left")
     if run.lake.is_plain and known["customers"] * len(centers[0]) * 8 <= LOCAL_BYTES:
-        rows = collect_assignments(told, centers, measured, keys=keys, run_id=run.run_id)
+        rows = collect_assignments(told, centers, measured, **how)
         run.lake.store.replace(rows, ASSIGNMENTS, run.run_id)
         reach = _measure_reach(rows)
     else:
-        run.write_frame(build_assignments(told, centers, measured, keys=keys, run_id=run.run_id), ASSIGNMENTS, rows=None)
+        run.write_frame(build_assignments(told, centers, measured, **how), ASSIGNMENTS, rows=None)
         reach = _collect_reach(run.read(ASSIGNMENTS))
     shifts = find_shifts(matches, former, _centers_of(run, run.run_id), *_of_former(run, former))
     run.write_rows(
@@ -71,6 +75,8 @@ def assign_customers(run: Run) -> str:
         (transition_rows(moves, former, keys=keys.of, basis=basis) if former else [], TRANSITIONS),
         ([{**row, "segment_key": keys.of[row["segment_id"]]} for row in reach], REACH),
     )
+    if run.scored_with:  # the silhouette judges a choice of K, and none was made
+        return f"{known['customers']:,} customers scored with the model of {run.scored_with}"
     silhouette, looked_at = evaluate_by_spark(labelled, customers=known["customers"], segments=len(centers))
     note(run, spark_silhouette=silhouette, spark_silhouette_customers=looked_at)
     changes = [tell(one) for one in matches if one.verdict not in ("first", "survived")]
@@ -83,13 +89,15 @@ def _find_former(run: Run, known: Mapping[str, Any]) -> Former | None:
     if known["status"] == PUBLISHED:
         before = {row["previous_run_id"] for row in _own_lineage(run)}
         rows = [row for row in rows if row["run_id"] in before]
-    newest = find_newest(rows)
+    newest = find_newest(rows) if known["status"] == PUBLISHED else find_shown(rows, champion=find_champion(run.lake))
     if newest is None:
         return None
-    segments = run.lake.read_rows(SEGMENTS, run_ids=[newest["run_id"]])
-    reach = run.lake.read_rows(REACH, run_ids=[newest["run_id"]])
+    model_run_id = newest["scored_with"] or newest["run_id"]
+    segments = run.lake.read_rows(SEGMENTS, run_ids=[model_run_id])
+    reach = run.lake.read_rows(REACH, run_ids=[model_run_id])
     return Former(
         newest["run_id"],
+        model_run_id,
         {row["segment_id"]: row["segment_key"] for row in segments},
         {row["segment_id"]: row["distance_p99"] for row in reach},
     )
@@ -98,16 +106,22 @@ def _find_former(run: Run, known: Mapping[str, Any]) -> Former | None:
 def _match(run: Run, members: DataFrame, former: Former | None, segments: int) -> tuple[list[Match], Rows, str | None]:
     """Return the matches, the moves and their basis; one Spark job where there is a run before."""
     if former is None:
-        return name_first(segments), [], None
+        return (_carry(run) if run.scored_with else name_first(segments)), [], None
+    is_same_model = run.scored_with == former.model_run_id
     revenue = run.config.revenue_feature
     paid = as_money(revenue) if revenue in members.columns and revenue is not None else F.lit(None).cast("decimal(28,6)")
     now = members.withColumn("revenue", paid)
-    labelled = _label_again(run, now, former)
+    if is_same_model:
+        labelled: DataFrame | None = now.select("customer_id", "segment_id", "revenue", F.col("segment_id").alias("mid_id"))
+    else:
+        labelled = _label_again(run, now, former)
     basis = "customers" if labelled is None else "models"
     if labelled is None:
         labelled = now.select("customer_id", "segment_id", "revenue", F.lit(None).cast("int").alias("mid_id"))
     before = (run.lake.read(table, run_id=former.run_id) for table in (ASSIGNMENTS, FEATURES))
     moves = [row.asDict() for row in count_moves(labelled, *before, revenue=revenue).collect()]
+    if run.scored_with:
+        return _carry(run), moves, basis
     identity = run.config.identity
     matches = match_segments(
         overlaps_of(moves, basis=basis),
@@ -117,6 +131,12 @@ def _match(run: Run, members: DataFrame, former: Former | None, segments: int) -
         thresholds=Thresholds(identity.survive, identity.part, identity.carry),
     )
     return matches, moves, basis
+
+
+def _carry(run: Run) -> list[Match]:
+    """Return the segments of a frozen model, which are what they were, whoever is in them."""
+    trained = sorted(run.read_model_rows(SEGMENTS), key=lambda row: int(row["segment_id"]))
+    return [Match(row["segment_key"], row["segment_id"], "survived", row["segment_key"]) for row in trained]
 
 
 def _next_key(run: Run) -> int:
@@ -135,7 +155,7 @@ def _own_lineage(run: Run) -> Rows:
 
 def _label_again(run: Run, members: DataFrame, former: Former) -> DataFrame | None:
     try:
-        model = load_model(run.lake.spark, f"{run.lake.models}/{former.run_id}")
+        model = load_model(run.lake.spark, f"{run.lake.models}/{former.model_run_id}")
     except ModelError:  # removed by hand, or to save room: then those in both runs must do
         return None
     return label_again(members, model, former.reach)
@@ -159,20 +179,11 @@ def _collect_reach(assignments: DataFrame) -> Rows:
 
 
 def _centers_of(run: Run, run_id: str) -> Rows:
-    return run.read_rows(CENTROIDS) if run_id == run.run_id else run.lake.read_rows(CENTROIDS, run_ids=[run_id])
+    return run.read_model_rows(CENTROIDS) if run_id == run.run_id else run.lake.read_rows(CENTROIDS, run_ids=[run_id])
 
 
 def _of_former(run: Run, former: Former | None) -> tuple[Rows, Rows]:
     """Return the former run's centres and profiles."""
     if former is None:
         return [], []
-    return _centers_of(run, former.run_id), run.lake.read_rows(PROFILES, run_ids=[former.run_id])
-
-
-def _read_centers(run: Run) -> list[list[float]]:
-    """Return each segment's centre in the clustered space."""
-    rows = [row for row in run.read_rows(CENTROIDS) if row["position"] is not None]
-    centers: dict[int, list[float]] = {}
-    for row in sorted(rows, key=lambda row: (row["segment_id"], row["position"])):
-        centers.setdefault(row["segment_id"], []).append(row["value_scaled"])
-    return list(centers.values())
+    return _centers_of(run, former.model_run_id), run.lake.read_rows(PROFILES, run_ids=[former.model_run_id])

@@ -9,10 +9,11 @@ from segmentation.clustering.fits import count_partitions, lay_out
 from segmentation.features.checks import MOST_IDS, check_counts, check_customers, check_overlap, is_beyond_ascii, observed
 from segmentation.features.orders import build_features as join_features
 from segmentation.features.orders import build_order_features, name_shares, rank_categories
-from segmentation.readings import attribute_columns, customers_table
+from segmentation.readings import attribute_columns, computed_shares, customers_table
 from segmentation.run import Run, check_begun, note
 from segmentation.tables import CHECKS, DOUBLE, FEATURES, KEPT, ROW_COUNTS, RUNS, TRANSACTIONS, Column, Rows
-from segmentation.warehouse.mending import find_newest
+from segmentation.warehouse.champions import find_champion
+from segmentation.warehouse.mending import find_shown
 
 
 def build_features(run: Run) -> str:
@@ -24,7 +25,9 @@ def build_features(run: Run) -> str:
         assert config.as_of is not None  # load_config asks for it
         transactions = run.read(TRANSACTIONS)
         shares = config.features.category_shares
-        if shares is not None:
+        if run.scored_with:  # the model knows these columns and no others
+            categories = computed_shares(run.read_model_rows(RUNS)[0])
+        elif shares is not None:
             top = rank_categories(transactions, top=shares.top).collect() if shares.top else []
             categories = name_shares(shares.categories or [row["category"] for row in top])
         orders = build_order_features(
@@ -58,7 +61,7 @@ def _suspect(run: Run, laid_out: DataFrame) -> Rows:
     if 0 < row["beyond"] <= MOST_IDS:
         ids = [one["customer_id"] for one in laid_out.where(is_beyond_ascii()).select("customer_id").collect()]
     others = [one for one in run.lake.read_rows(RUNS) if one["run_id"] != run.run_id]
-    before = find_newest(others)
+    before = find_shown(others, champion=find_champion(run.lake))
     counts = run.lake.read_rows(ROW_COUNTS, run_ids=[before["run_id"]]) if before else []
     kept = {one["source"]: one["rows"] for one in run.read_rows(ROW_COUNTS) if one["outcome"] == KEPT}
     overlap: Rows = []

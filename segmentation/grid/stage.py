@@ -1,5 +1,6 @@
 """``features`` to ``grid``, ``decision``, ``stability``, ``centroids`` and the model."""
 
+from segmentation.clustering.constants import component_rows, preparation_rows
 from segmentation.clustering.preparation import fit_preparation, plan_preparation
 from segmentation.errors import ModelError
 from segmentation.grid.centers import build_whole_model, centroid_rows, order_centers
@@ -17,7 +18,8 @@ from segmentation.grid.evidence import (
 from segmentation.grid.solve import choose_k_values, choose_solver, name_columns, solve, solve_single
 from segmentation.readings import choose_ingredients, read_laid_out
 from segmentation.run import Run, check_featured
-from segmentation.tables import BORDERS, CENTROIDS, COMPARE, DECISION, GRID, STABILITY
+from segmentation.score_sql import write_sql
+from segmentation.tables import BORDERS, CENTROIDS, COMPARE, COMPONENTS, DECISION, GRID, PREPARATION, STABILITY
 from segmentation.warehouse.models import save_model
 
 
@@ -68,8 +70,12 @@ def fit_grid(run: Run) -> str:
     k, seed, centers = chosen[0].k, chosen[0].seed, chosen[0].centers[order]
     coordinates = centroid_rows(preparation, model, laid_out, centers)
     facts = {"run_id": run.run_id, "k": k, "seed": seed, "layout_partitions": known["layout_partitions"]}
-    save_model(run.lake.spark, model, run.model_path, facts)
+    constants, components = preparation_rows(plan, preparation), component_rows(preparation)
+    files = {}
+    if clustering.algorithm == "kmeans":
+        files = {"score.sql": write_sql(constants, components, centers.tolist(), run_id=run.run_id)}
+    save_model(run.lake.spark, model, run.model_path, facts, files=files)
     run.hands.model = model
-    run.write_rows(([{"k": k, **row} for row in coordinates], CENTROIDS))
+    run.write_rows(([{"k": k, **row} for row in coordinates], CENTROIDS), (constants, PREPARATION), (components, COMPONENTS))
     run.let_go(but=laid_out)
     return decision + "".join(f"; left out {name}: {reason}" for name, reason in plan.dropped.items())

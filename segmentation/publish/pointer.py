@@ -10,7 +10,8 @@ from segmentation.parallel import side_by_side
 from segmentation.redaction import redact
 from segmentation.run import Run, check_begun, facts_of
 from segmentation.tables import CURRENT, PUBLISHED, RUNS, Table
-from segmentation.warehouse.mending import SHOWN, show_run
+from segmentation.warehouse.champions import find_champion
+from segmentation.warehouse.mending import SHOWN, find_shown, show_run
 
 
 def publish_run(run: Run, *, facts: dict[str, Any], tables: Sequence[Table], published_at: datetime) -> None:
@@ -37,5 +38,7 @@ def publish_run(run: Run, *, facts: dict[str, Any], tables: Sequence[Table], pub
         "published_at": published_at,
     }
     run.write_rows(([row], RUNS))
-    side_by_side(spark, partial(show_run, run.lake, row), SHOWN)
-    side_by_side(spark, store.check_protocol, [RUNS, *(CURRENT[table.name] for table in SHOWN)])
+    shown = find_shown(run.lake.read_rows(RUNS), champion=find_champion(run.lake))
+    if shown is not None and shown["run_id"] == run.run_id:  # a challenger is published without being shown
+        side_by_side(spark, partial(show_run, run.lake, row), SHOWN)
+        side_by_side(spark, store.check_protocol, [RUNS, *(CURRENT[table.name] for table in SHOWN)])

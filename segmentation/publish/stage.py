@@ -4,28 +4,48 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from segmentation.looks import lay_over
 from segmentation.publish.audit import check_members, check_rows, check_silhouette, find_chosen
+from segmentation.publish.drift import drift_rows, find_drift, judge_drift, measure_excess
+from segmentation.publish.placed import collect_now, collect_then
 from segmentation.publish.pointer import publish_run
-from segmentation.readings import read_described
+from segmentation.readings import place_members, read_described, read_laid_out
 from segmentation.run import Run, check_featured
+from segmentation.score_sql import read_centers
 from segmentation.tables import (
     ASSIGNMENTS,
+    BORDERS,
+    CENTROIDS,
+    CHAMPIONS,
+    COMPARE,
+    COMPONENTS,
     CUSTOMERS,
     DECISION,
+    DRIFT,
     EVERY,
     FEATURES,
     GRID,
+    PREPARATION,
     QUARANTINE,
     ROW_COUNTS,
     RUNS,
+    SEGMENT_RULES,
     SEGMENTS,
+    STABILITY,
+    STREAMED_ASSIGNMENTS,
     TRANSACTIONS,
     Rows,
     Table,
 )
+from segmentation.warehouse.champions import find_champion
+from segmentation.warehouse.models import load_model
 from segmentation.warehouse.questions import count_members
 from segmentation.warehouse.spark_store import delta_version_of
+
+# What only a run that trains its model fills.
+_OF_MODEL = (BORDERS, CENTROIDS, COMPARE, COMPONENTS, DECISION, GRID, PREPARATION, SEGMENT_RULES, STABILITY)
 
 
 def publish(run: Run) -> str:
@@ -34,21 +54,58 @@ def publish(run: Run) -> str:
     described = read_described(run, SEGMENTS)
     facts = _audit(run, known, described)
     looks = run.config.segments
-    segments = lay_over(described, names=looks.names, colors=looks.colors)
+    # A score is called and painted as its model's run.
+    segments = described if run.scored_with else lay_over(described, names=looks.names, colors=looks.colors)
+    judged = _judge(run, known)
+    run.write_rows((judged[1] if judged else [], DRIFT))
+    facts["drift_verdict"] = judged[0] if judged else None
     if segments != described:
         run.write_rows((segments, SEGMENTS))
     publish_run(run, facts=facts, tables=_tables(run), published_at=datetime.now(UTC))
     there = {row[name] for row in segments for name in ("segment_id", "segment_key")}
     unknown = sorted(map(str, {*looks.names, *looks.colors} - there))
-    ignored = f"; segments {', '.join(unknown)} of the configuration are not there" if unknown else ""
-    return f"{len(segments)} segments of {known['customers']:,} customers published{ignored}"
+    is_told = unknown and not run.scored_with
+    ignored = f"; segments {', '.join(unknown)} of the configuration are not there" if is_told else ""
+    told = f"; {judged[0]}" if judged else ""
+    return f"{len(segments)} segments of {known['customers']:,} customers published{ignored}{told}"
+
+
+def _judge(run: Run, known: dict[str, Any]) -> tuple[str, Rows] | None:
+    """Return the verdict on drift and the rows of ``tables.DRIFT``: of a score, or of a challenger beside the champion.
+
+    None where there is nothing to compare with.
+    """
+    model_run_id, lake = run.scored_with or find_champion(run.lake), run.lake
+    if model_run_id in (None, run.run_id):
+        return None
+    assert model_run_id is not None
+    kinds = {
+        row["source_column"]: row["kind"]
+        for row in lake.read_rows(PREPARATION, run_ids=[model_run_id])
+        if row["kind"] != "missing"
+    }
+    laid_out = read_laid_out(run, known)
+    if lacking := sorted(set(kinds) - set(laid_out.columns)):
+        return f"not compared with the champion {model_run_id}: there is no {', '.join(lacking)}", []
+    centers = read_centers(lake.read_rows(CENTROIDS, run_ids=[model_run_id]))
+    if run.scored_with:
+        members = place_members(run, known)
+    else:
+        placed = load_model(lake.spark, f"{lake.models}/{model_run_id}").transform(laid_out)
+        members = placed.withColumnRenamed("prediction", "segment_id")
+    now, points = collect_now(members, centers, kinds, customers=known["customers"])
+    features, assignments = (lake.read(table, run_id=model_run_id) for table in (FEATURES, ASSIGNMENTS))
+    then = collect_then(features, assignments, kinds, customers=lake.store.count(ASSIGNMENTS, model_run_id))
+    found = find_drift(then, now, segments=len(centers), excess=measure_excess(points, np.asarray(centers)))
+    return judge_drift(found), [{"model_run_id": model_run_id, **row} for row in drift_rows(found)]
 
 
 def _tables(run: Run) -> list[Table]:
     """Return the tables that a run of this configuration fills, but ``runs`` itself."""
     sources = run.config.sources
     absent = [table for table, source in ((TRANSACTIONS, sources.transactions), (CUSTOMERS, sources.customers)) if source is None]
-    return [table for table in EVERY if table is not RUNS and table not in absent]
+    absent += [RUNS, CHAMPIONS, STREAMED_ASSIGNMENTS, *(_OF_MODEL if run.scored_with else ())]
+    return [table for table in EVERY if table not in absent]
 
 
 def _audit(run: Run, known: dict[str, Any], segments: Rows) -> dict[str, Any]:
@@ -65,20 +122,31 @@ def _audit(run: Run, known: dict[str, Any], segments: Rows) -> dict[str, Any]:
     ids, placed = count_members(lake.reader(customers), run.run_id)
     sizes = {row["segment_id"]: row["customers"] for row in segments}
     check_members(customers, rows=stored, ids=ids, placed=placed, sizes=sizes)
-    chosen = find_chosen(run.read_rows(GRID), segments=len(segments))
-    check_silhouette(chosen, known)
-    verdicts = {row["gate"]: row for row in run.read_rows(DECISION) if row["gate"] == "structure" or row["is_passed"]}
+    choice = _read_choice(run, known, segments)
     versions = {
         name: version
         for name, spec in run.config.sources.declared().items()
         if (version := delta_version_of(lake.spark, spec.format, spec.paths[0])) is not None
     }
     return {
+        **choice,
+        **check_rows(run.read_rows(ROW_COUNTS), stored),
+        "customers": customers,
+        "source_versions": json.dumps(versions, sort_keys=True),
+    }
+
+
+def _read_choice(run: Run, known: dict[str, Any], segments: Rows) -> dict[str, Any]:
+    """Return what the run says of K: what its grid chose, or what was chosen for the model that scored it."""
+    if run.scored_with:
+        row = run.read_model_rows(RUNS)[0]
+        return {name: row[name] for name in ("k", "decision", "structure", "rule_k")}
+    chosen = find_chosen(run.read_rows(GRID), segments=len(segments))
+    check_silhouette(chosen, known)
+    verdicts = {row["gate"]: row for row in run.read_rows(DECISION) if row["gate"] == "structure" or row["is_passed"]}
+    return {
         "k": chosen["k"],
         "decision": chosen["decision"],
         "structure": verdicts["structure"]["verdict"],
         "rule_k": verdicts["rule"]["k"],
-        **check_rows(run.read_rows(ROW_COUNTS), stored),
-        "customers": customers,
-        "source_versions": json.dumps(versions, sort_keys=True),
     }

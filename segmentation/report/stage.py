@@ -29,13 +29,16 @@ from segmentation.tables import (
     Rows,
     Table,
 )
+from segmentation.warehouse.champions import find_champion
 from segmentation.warehouse.lake import Lake
+from segmentation.warehouse.mending import find_shown
 from segmentation.warehouse.questions import count_moves
 
 _SHOWN = (
     *(SEGMENTS, PROFILES, TRAITS, EXEMPLARS, SEGMENT_RULES, ACTIONS, HISTOGRAMS, SEGMENT_MAP, MAP_AXES),
     *(GRID, DECISION, BORDERS, COMPARE, CENTROIDS, ROW_COUNTS, CHECKS, LINEAGE, TRANSITIONS),
 )
+_OF_MODEL = (GRID, DECISION, BORDERS, COMPARE, CENTROIDS, SEGMENT_RULES)  # a score has those of its model's run
 _TOLD = (SEGMENTS, ACTIONS, CHECKS)
 
 
@@ -59,7 +62,7 @@ def report_place(lake: Lake, run_id: str) -> str:
 
 
 def find_published(lake: Lake, run_id: str | None) -> Published:
-    """Return a published run, the newest where none is asked for.
+    """Return a published run; where none is asked for, the one that ``current_*`` show.
 
     Raises
     ------
@@ -70,6 +73,8 @@ def find_published(lake: Lake, run_id: str | None) -> Published:
         raise PublishError(lake.place(RUNS), expected="a Delta table", found="none; run the earlier stages first")
     rows = [row for row in lake.read_rows(RUNS) if row["status"] == PUBLISHED]
     ranked = sorted(rows, key=lambda row: row["published_seq"])
+    if run_id is None and (shown := find_shown(rows, champion=find_champion(lake))):
+        run_id = shown["run_id"]
     found = [place for place, row in enumerate(ranked) if run_id in (None, row["run_id"])]
     if not found:
         known = ", ".join(row["run_id"] for row in ranked[-5:]) or "none"
@@ -115,7 +120,8 @@ def _part_runs(published: Published, found: dict[str, Rows]) -> dict[str, Rows]:
 
 def _read(published: Published, table: Table) -> Rows:
     """Return the run's rows of a table, and of ``segments`` those of the run before too."""
-    wanted = [published.run_id]
+    of_model = published.row.get("scored_with") if table in _OF_MODEL else None
+    wanted = [of_model or published.run_id]
     if table is SEGMENTS and published.before:
         wanted.append(published.before["run_id"])
     return published.lake.read_rows(table, run_ids=wanted)

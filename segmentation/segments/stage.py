@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from segmentation.catalogue import MISSING_LEVEL, label
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError
-from segmentation.looks import keep, lay_over
+from segmentation.looks import carry_segments, keep, lay_over
 from segmentation.palette import PALETTE
 from segmentation.parallel import side_by_side
 from segmentation.readings import choose_ingredients, computed_shares, place_members
@@ -79,7 +79,7 @@ def describe_segments(run: Run) -> str:
     scales = summary.scales(numbers, _logs(config, known))
     nearest = partial(find_nearest, run.lake.reader(known["customers"]), run.run_id, per_segment=EXEMPLARS_PER_SEGMENT)
     work: list[Callable[[], Any]] = [
-        partial(_learn, members, [one for one in asked if one is not None], summary.sizes),
+        partial(_learn, members, [one for one in asked if one is not None], summary.sizes) if run.scored_with is None else list,
         partial(draw_map, members, _clustered_columns(run)),
         count_bins(members, scales).collect if scales else list,
         nearest if name else list,
@@ -87,18 +87,22 @@ def describe_segments(run: Run) -> str:
     rules, (points, axes), bins, examples = side_by_side(run.lake.spark, lambda job: job(), work)
     segments = [size.segment_id for size in summary.sizes]
     # Named at once: a published run that is repeated never shows other names in between.
-    looks, lineage = config.segments, run.read_rows(LINEAGE)
-    before = {row["previous_run_id"] for row in lineage} - {None}
-    former = run.lake.read_rows(SEGMENTS, run_ids=sorted(before)) if before else []
-    known_again = keep(_segment_rows(summary.sizes, traits, portraits), lineage, former, most_shift=MOST_SHIFT)
-    named = lay_over(known_again, names=looks.names, colors=looks.colors)
+    looks, counted = config.segments, _segment_rows(summary.sizes, traits, portraits)
+    if run.scored_with:
+        named = carry_segments(run.read_model_rows(SEGMENTS), counted)
+    else:
+        lineage = run.read_rows(LINEAGE)
+        before = {row["previous_run_id"] for row in lineage} - {None}
+        former = run.lake.read_rows(SEGMENTS, run_ids=sorted(before)) if before else []
+        known_again = keep(counted, lineage, former, most_shift=MOST_SHIFT)
+        named = lay_over(known_again, names=looks.names, colors=looks.colors)
     run.write_rows(
         (profiles, PROFILES),
         (summary.figures(), FIGURES),
         (named, SEGMENTS),
         (rank_rows(traits), TRAITS),
         ([asdict(one) for one in name_exemplars(examples, name)] if name else [], EXEMPLARS),
-        (rules, SEGMENT_RULES),
+        *([(rules, SEGMENT_RULES)] if run.scored_with is None else []),
         ([asdict(one) for one in build_histograms(bins, scales, segments=segments)], HISTOGRAMS),
         (points, SEGMENT_MAP),
         (axes, MAP_AXES),
@@ -139,7 +143,7 @@ def _logs(config: Config, known: dict[str, Any]) -> set[str]:
 
 def _clustered_columns(run: Run) -> list[str]:
     """Return what each coordinate of the clustered vector stands for."""
-    first = [row for row in run.read_rows(CENTROIDS) if row["segment_id"] == 0 and row["position"] is not None]
+    first = [row for row in run.read_model_rows(CENTROIDS) if row["segment_id"] == 0 and row["position"] is not None]
     return [row["feature"] for row in sorted(first, key=lambda row: row["position"])]
 
 

@@ -25,6 +25,7 @@ from segmentation.tables.features import FEATURES
 from segmentation.tables.grid import BORDERS, CENTROIDS, COMPARE, DECISION, GRID, STABILITY
 from segmentation.tables.ingest import CHECKS, CUSTOMERS, KEPT, QUARANTINE, ROW_COUNTS, TRANSACTIONS
 from segmentation.tables.lineage import LINEAGE, REACH, TRANSITIONS
+from segmentation.tables.monthly import CHAMPIONS, COMPONENTS, DRIFT, PREPARATION, STREAMED_ASSIGNMENTS
 from segmentation.tables.runs import CURRENT, FAILED, PUBLISHED, RUNNING, RUNS
 from segmentation.tables.segments import (
     EXEMPLARS,
@@ -46,13 +47,16 @@ __all__ = [
     "BOOLEAN",
     "BORDERS",
     "CENTROIDS",
+    "CHAMPIONS",
     "CHECKS",
     "COMPARE",
+    "COMPONENTS",
     "CURRENT",
     "CUSTOMERS",
     "DATE",
     "DECISION",
     "DOUBLE",
+    "DRIFT",
     "EVERY",
     "EXEMPLARS",
     "FAILED",
@@ -67,6 +71,7 @@ __all__ = [
     "MAP_AXES",
     "MONEY",
     "MONEY_TOTAL",
+    "PREPARATION",
     "PROFILES",
     "PUBLISHED",
     "QUANTITY",
@@ -79,6 +84,7 @@ __all__ = [
     "SEGMENT_MAP",
     "SEGMENT_RULES",
     "STABILITY",
+    "STREAMED_ASSIGNMENTS",
     "STRING",
     "TIMESTAMP",
     "TRAITS",

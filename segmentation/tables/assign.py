@@ -1,6 +1,6 @@
 """Each customer's segment."""
 
-from segmentation.tables.core import CUSTOMER_ID, DATE, DOUBLE, INT, RUN_ID, SEGMENT_ID, STRING, Column, Table
+from segmentation.tables.core import BOOLEAN, CUSTOMER_ID, DATE, DOUBLE, INT, RUN_ID, SEGMENT_ID, STRING, Column, Table
 
 ASSIGNMENTS = Table(
     "assignments",
@@ -19,6 +19,11 @@ ASSIGNMENTS = Table(
         ),
         Column(
             "silhouette", DOUBLE, "how much nearer to the own segment's customers than to the next's, -1 to 1; squared Euclidean"
+        ),
+        Column(
+            "is_unlike",
+            BOOLEAN,
+            "whether distance is beyond the 99th percentile of the segment's training customers; null of those themselves",
         ),
         Column("segment_key", STRING, "key of the segment, the same from run to run", required=True),
         Column("previous_key", STRING, "the last different segment; null of who was in no other"),

@@ -17,7 +17,9 @@ RUNS = Table(
         Column("status", STRING, "RUNNING, FAILED or PUBLISHED", required=True),
         Column("finished_stage", STRING, "last stage that ended; what --resume goes on after"),
         Column("failure", STRING, "why a run FAILED: the stage and its one line"),
-        Column("published_seq", LONG, "publication order, 1 first; the largest is current"),
+        Column(
+            "published_seq", LONG, "publication order, 1 first; the largest is current, with a champion the largest of its own"
+        ),
         Column("as_of", DATE, "first day not seen; null without transactions"),
         Column("k", INT, "number of segments chosen"),
         Column("decision", STRING, "why this K, in words"),
@@ -45,6 +47,8 @@ RUNS = Table(
         ),
         Column("input_fingerprint", STRING, "SHA-256 over the rows of all sources, whatever their order or files"),
         Column("model_path", STRING, "where the PipelineModel lies"),
+        Column("scored_with", STRING, "run whose model scored this one; null of a run that trained its own"),
+        Column("drift_verdict", STRING, "keep, re-score, refit or new segmentation, and why; null where nothing was compared"),
         Column("spark_version", STRING, "Spark version", required=True),
         Column("delta_version", STRING, "Delta Lake version", required=True),
         Column("package_version", STRING, "version of this package", required=True),
@@ -54,6 +58,10 @@ RUNS = Table(
 )
 
 CURRENT = {
-    table.name: replace(table, name=f"current_{table.name}", comment=f"Newest published run of {table.name}.")
+    table.name: replace(
+        table,
+        name=f"current_{table.name}",
+        comment=f"Newest published run of {table.name}, with a champion the newest of its own.",
+    )
     for table in (ASSIGNMENTS, SEGMENTS, PROFILES)
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 from segmentation.errors import PublishError
 from segmentation.tables import ASSIGNMENTS, CURRENT, PROFILES, PUBLISHED, RUNS, SEGMENTS, Table
+from segmentation.warehouse.champions import find_champion
 from segmentation.warehouse.lake import Lake
 
 SHOWN = (ASSIGNMENTS, SEGMENTS, PROFILES)  # what ``CURRENT`` shows of the newest published run
@@ -22,6 +23,14 @@ def find_newest(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     return max(published, key=lambda row: int(row["published_seq"]), default=None)
 
 
+def find_shown(rows: Sequence[dict[str, Any]], *, champion: str | None) -> dict[str, Any] | None:
+    """Return which of some rows of ``tables.RUNS`` the ``current_*`` tables show.
+
+    The newest published run; with a champion the newest of its own: the run itself or what was scored with its model.
+    """
+    return find_newest([row for row in rows if champion in (None, row["run_id"], row.get("scored_with"))])
+
+
 def finish_if_free(lake: Lake) -> None:
     """Finish what a killed publication left, for a command that only reads: where it may write and no run is at work."""
     if lake.store.exists(RUNS):
@@ -35,12 +44,12 @@ def finish_publication(lake: Lake) -> list[str]:
     The commit to ``runs`` is the point of no return: after it the ``current_*`` tables are brought to the run.
     """
     done = []
-    newest = find_newest(lake.read_rows(RUNS))
+    newest = find_shown(lake.read_rows(RUNS), champion=find_champion(lake))
     for table in SHOWN if newest is not None else ():
         assert newest is not None
         if lake.store.published_seq(CURRENT[table.name]) != newest["published_seq"]:
             show_run(lake, newest, table)
-            done.append(f"{CURRENT[table.name].name}: brought to run {newest['run_id']}, whose publication was cut short")
+            done.append(f"{CURRENT[table.name].name}: brought to run {newest['run_id']}, which they were to show")
     if lake.session is not None:
         from segmentation.warehouse.models import restore_models
 

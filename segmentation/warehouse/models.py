@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from pyspark.ml import PipelineModel
@@ -23,14 +24,20 @@ _CALLS_JAVA = re.compile(r"(?i)\b(try_reflect|reflect|java_method)\s*\(")
 UNFINISHED, FORMER = "~unfinished", "~former"  # no run id has a ~: these are folders beside the models
 
 
-def save_model(spark: SparkSession, model: PipelineModel, path: str, facts: dict[str, Any]) -> None:
+def save_model(
+    spark: SparkSession, model: PipelineModel, path: str, facts: dict[str, Any], *, files: Mapping[str, str] | None = None
+) -> None:
     """Save ``model`` under ``path`` with ``manifest.json``: ``facts``, the class of each stage, SHA-256 of each file.
+
+    ``files`` are texts to lie beside it, by name.
 
     It is written beside ``path`` and moved there, so that a killed run leaves no half model; the former one steps aside
     until the new one is there, and ``restore_models`` brings it back where that was cut short.
     """
     unfinished = f"{path}.{uuid.uuid4().hex[:8]}{UNFINISHED}"
     model.write().save(unfinished)
+    for name, text in (files or {}).items():
+        write_file(spark, f"{unfinished}/{name}", text.encode())
     manifest = {
         **facts,
         "class": "org.apache.spark.ml.PipelineModel",

@@ -32,3 +32,13 @@ def count_moves(store: Store, run_id: str, before: str) -> list[dict[str, Any]]:
         "SELECT a.segment_id AS segment_id, b.segment_id AS previous_segment_id, count(*) AS customers "
         f"FROM ({one}) AS a FULL JOIN ({other}) AS b ON a.customer_id = b.customer_id GROUP BY a.segment_id, b.segment_id",
     )
+
+
+def find_limits(store: Store, run_id: str, *, share: float) -> dict[int, float]:
+    """Return the distance that ``share`` of each segment's customers do not exceed: the smallest such of theirs."""
+    ranked = (
+        "SELECT segment_id, distance, row_number() OVER (PARTITION BY segment_id ORDER BY distance) AS place, "
+        f"count(*) OVER (PARTITION BY segment_id) AS members FROM {{slice}} WHERE {by_run(run_id)}"
+    )
+    question = f"SELECT segment_id, distance FROM ({ranked}) AS ranked WHERE place = CAST(ceil({share} * members) AS BIGINT)"
+    return {row["segment_id"]: row["distance"] for row in store.query(ASSIGNMENTS, question)}

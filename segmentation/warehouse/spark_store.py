@@ -24,6 +24,8 @@ from segmentation.warehouse.layout import (
     user_metadata,
 )
 
+_NO_RUN = "none"  # a table without rows yet is partitioned by run all the same
+
 
 @dataclass(frozen=True)
 class SparkStore:
@@ -94,6 +96,17 @@ class SparkStore:
         for name, value in (PROTOCOL | PROPERTIES).items():
             creator = creator.tableProperty(name, value)
         creator.tableProperty("comment", table.comment).create()
+
+    def append_once(self, frame: DataFrame, table: Table, *, writer: str, batch_id: int) -> None:
+        """Add rows to a table, which is made where there is none; a batch that this writer added before adds nothing.
+
+        Delta keeps the newest batch of each writer with the rows, in the same commit.
+        """
+        if not self.exists(table):
+            self.replace_frame(frame.limit(0), table, _NO_RUN)
+        whole = self._widen(table, conform(frame, table).select(*(_required(field) for field in table.columns)))
+        adding = whole.write.format("delta").mode("append").option("txnAppId", writer).option("txnVersion", batch_id)
+        adding.save(self.place(table)) if self.path else adding.saveAsTable(self.place(table))
 
     def _make_at_path(self, frame: DataFrame, table: Table, run_id: str | None, said: Mapping[str, str]) -> None:
         """Make a table by a plain save, which lets a frame be observed; its comment needs a commit of its own then."""

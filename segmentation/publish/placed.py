@@ -1,0 +1,65 @@
+"""Frames of customers as a model places them, collected for ``drift``: at most so many, chosen by the hash of their ids."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from segmentation.clustering.points import Array
+from segmentation.publish.drift import Placed
+
+# Beyond so many, chance is far below what matters.
+MOST_CUSTOMERS = 200_000
+
+
+def collect_now(
+    members: DataFrame, centers: Sequence[Sequence[float]], kinds: Mapping[str, str], *, customers: int
+) -> tuple[Placed, Array]:
+    """Return customers as the model places them now, and their points, shape (customers, dimensions), scaled units.
+
+    Parameters
+    ----------
+    members : DataFrame
+        ``customer_id``, ``features`` (vector), ``segment_id`` and the columns of ``kinds``.
+    centers : shape (k, dimensions), scaled units
+    kinds : of each column that the model uses, as in ``tables.PREPARATION``
+    """
+    point = vector_to_array(F.col("features")).alias("point")
+    rows = _sample(members, customers).select("segment_id", point, *_columns(kinds)).toArrow()
+    points = rows.column("point").combine_chunks().flatten().to_numpy().reshape(len(rows), -1)
+    segment = rows.column("segment_id").to_numpy().astype(np.intp)
+    distance = np.sqrt(((points - np.asarray(centers)[segment]) ** 2).sum(1))
+    return Placed(segment, distance, _read(rows, kinds)), points
+
+
+def collect_then(features: DataFrame, assignments: DataFrame, kinds: Mapping[str, str], *, customers: int) -> Placed:
+    """Return the customers of the training, from slices of ``tables.FEATURES`` and ``tables.ASSIGNMENTS``.
+
+    ``assignments`` has each ``customer_id`` once.
+    """
+    placed = assignments.select("customer_id", "segment_id", "distance")
+    joined = features.select("customer_id", *kinds).join(placed, "customer_id", how="inner")
+    rows = _sample(joined, customers).select("segment_id", "distance", *_columns(kinds)).toArrow()
+    segment = rows.column("segment_id").to_numpy().astype(np.intp)
+    return Placed(segment, rows.column("distance").to_numpy(), _read(rows, kinds))
+
+
+def _sample(frame: DataFrame, customers: int) -> DataFrame:
+    every = math.ceil(customers / MOST_CUSTOMERS)
+    return frame if every == 1 else frame.where(F.pmod(F.xxhash64("customer_id"), F.lit(every)) == 0)
+
+
+def _columns(kinds: Mapping[str, str]) -> list[Column]:
+    return [F.col(f"`{name}`").cast("double" if kind == "number" else "string").alias(name) for name, kind in kinds.items()]
+
+
+def _read(rows: pa.Table, kinds: Mapping[str, str]) -> dict[str, Array]:
+    found = {}
+    for name, kind in kinds.items():
+        column = rows.column(name)
+        found[name] = column.to_numpy().astype(np.float64) if kind == "number" else np.array(column.to_pylist(), dtype=object)
+    return found
