@@ -10,7 +10,16 @@ from conftest import ROOT
 PACKAGE = ROOT / "segmentation"
 SLICES = sorted(path.parent.name for path in PACKAGE.glob("*/stage.py"))
 # Whoever runs the stages knows what a run is; transforms and rules get frames and plain values.
-KNOWS_RUNS = {"cli.py", "pipeline.py", "run.py", "readings.py", "publish/pointer.py", "config/load.py", "config/schema.py"}
+KNOWS_RUNS = {
+    "cli.py",
+    "doctor.py",
+    "pipeline.py",
+    "run.py",
+    "readings.py",
+    "publish/pointer.py",
+    "config/load.py",
+    "config/schema.py",
+}
 KNOWS_RUNS |= {f"{name}/stage.py" for name in SLICES}
 
 

@@ -59,7 +59,7 @@ def test_noise_fails_the_run_where_that_is_the_policy_and_the_evidence_stays(spa
 
     tables = spark.read.format("delta")
     assert tables.load(f"{tmp_path}/w/grid").count() == 3
-    assert [row["status"] for row in tables.load(f"{tmp_path}/w/runs").collect()] == ["RUNNING"]
+    assert [row["status"] for row in tables.load(f"{tmp_path}/w/runs").collect()] == ["FAILED"]
 
 
 def test_noise_is_one_segment_where_that_is_the_policy_unless_a_k_is_asked_for(spark: SparkSession, tmp_path: Path) -> None:
