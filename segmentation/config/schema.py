@@ -31,6 +31,12 @@ class Warehouse(Section):
     path: str | None = Field(None, description="folder or URI; each table is <path>/<table>")
     catalog_schema: str | None = Field(None, alias="schema", description="catalog schema, as catalog.schema")
     models: str | None = Field(None, description="folder or URI of models; <path>/models by default")
+    keep_runs: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="published runs to keep; older ones but the champion's are dropped after a publication",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> "Warehouse":
@@ -191,6 +197,12 @@ class Segments(Section):
         return self
 
 
+class Privacy(Section):
+    """What is kept about persons."""
+
+    raw_records: Literal["keep", "off"] = Field("keep", description="rows set aside as they were read, in quarantine, or not")
+
+
 class Identity(Section):
     """When a segment is the one of the run before (MONIC, Spiliopoulou et al. 2006)."""
 
@@ -210,6 +222,7 @@ class Config(Section):
     clustering: Clustering = Clustering.model_validate({})
     segments: Segments = Segments.model_validate({})
     identity: Identity = Identity.model_validate({})
+    privacy: Privacy = Privacy.model_validate({})
     rules: list[Rule] = Field([], max_length=100, description="conditions of your own that good rows fulfil")
     as_of: Annotated[date, Field(ge=date(1900, 1, 1), lt=date(2200, 1, 1))] | None = Field(
         None, description="first day not seen; needed with transactions, and with attributes that are dates"
@@ -247,12 +260,12 @@ class Config(Section):
         return self.features.revenue or (catalogue.NAMES["revenue"] if self.sources.transactions else None)
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of what shapes the result: all but paths, the warehouse, a K asked for and ``segments``.
+        """Return the SHA-256 of what shapes the result: all but paths, warehouse, a K asked for, ``segments`` and ``privacy``.
 
         Names, colours and advice say nothing of who is in which segment: renaming one is to run ``publish``
         again under the same run id, not to cluster again under another.
         """
-        content = self.model_dump(mode="json", exclude={"warehouse", "k", "segments"})
+        content = self.model_dump(mode="json", exclude={"warehouse", "k", "segments", "privacy"})
         for source in content["sources"].values():
             if source:
                 source.pop("path")

@@ -98,8 +98,8 @@ def count_aside(aside: DataFrame) -> DataFrame:
     return aside.groupBy("source", F.col("reason").alias("outcome")).agg(*tallies(aside=F.lit(True)))
 
 
-def build_quarantine(frame: DataFrame, *, source: str, run_id: str, key: Sequence[str]) -> DataFrame:
-    """Return the rows set aside, each once, with all its reasons.
+def build_quarantine(frame: DataFrame, *, source: str, run_id: str, key: Sequence[str], keeps_records: bool = True) -> DataFrame:
+    """Return the rows set aside, each once, with all its reasons; as they were read unless ``keeps_records`` is false.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def build_quarantine(frame: DataFrame, *, source: str, run_id: str, key: Sequenc
         F.when(is_shown, customer.cast("string")).alias("customer_id"),
         F.when(is_shown, key_text).otherwise("?").alias("row_key"),
         _hide(F.col("_source_file")).alias("source_file"),
-        F.when(is_shown, F.to_json("_raw")).otherwise("{}").alias("raw_record"),
+        F.when(is_shown & F.lit(keeps_records), F.to_json("_raw")).otherwise("{}").alias("raw_record"),
         "_row_hash",
     )
 

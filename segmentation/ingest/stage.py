@@ -205,8 +205,9 @@ def _count_aside(run: Run, judged: Mapping[str, Judged]) -> tuple[DataFrame | No
     QualityError
         If a source is empty, or too much of it was set aside.
     """
+    keeps_records = run.config.privacy.raw_records == "keep"
     frames = [
-        build_quarantine(one.frame, source=name, run_id=run.run_id, key=_KEYS[name])
+        build_quarantine(one.frame, source=name, run_id=run.run_id, key=_KEYS[name], keeps_records=keeps_records)
         for name, one in judged.items()
         if one.read.rows > one.kept.rows
     ]

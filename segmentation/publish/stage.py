@@ -28,6 +28,7 @@ from segmentation.tables import (
     FEATURES,
     GRID,
     PREPARATION,
+    PUBLISHED,
     QUARANTINE,
     ROW_COUNTS,
     RUNS,
@@ -40,6 +41,8 @@ from segmentation.tables import (
     Table,
 )
 from segmentation.warehouse.champions import find_champion
+from segmentation.warehouse.leftovers import drop_run, find_old
+from segmentation.warehouse.mending import find_shown
 from segmentation.warehouse.models import load_model
 from segmentation.warehouse.questions import count_members
 from segmentation.warehouse.spark_store import delta_version_of
@@ -62,12 +65,27 @@ def publish(run: Run) -> str:
     if segments != described:
         run.write_rows((segments, SEGMENTS))
     publish_run(run, facts=facts, tables=_tables(run), published_at=datetime.now(UTC))
+    _drop_old(run)
     there = {row[name] for row in segments for name in ("segment_id", "segment_key")}
     unknown = sorted(map(str, {*looks.names, *looks.colors} - there))
     is_told = unknown and not run.scored_with
     ignored = f"; segments {', '.join(unknown)} of the configuration are not there" if is_told else ""
     told = f"; {judged[0]}" if judged else ""
     return f"{len(segments)} segments of {known['customers']:,} customers published{ignored}{told}"
+
+
+def _drop_old(run: Run) -> None:
+    """Drop the runs beyond those that the configuration keeps, but for this one, the champion and what is shown."""
+    keep, lake = run.config.warehouse.keep_runs, run.lake
+    if keep is None:
+        return
+    rows = {row["run_id"]: row for row in lake.read_rows(RUNS)}
+    champion = find_champion(lake)
+    shown = find_shown(list(rows.values()), champion=champion)
+    used = {row["scored_with"] for row in rows.values() if row["status"] == PUBLISHED}
+    spared = {run.run_id, champion, shown["run_id"] if shown else None, *used} - {None}
+    for old in find_old(list(rows.values()), keep=keep, spared={str(one) for one in spared}):
+        drop_run(lake, rows[old])
 
 
 def _judge(run: Run, known: dict[str, Any]) -> tuple[str, Rows] | None:

@@ -26,7 +26,7 @@ from segmentation.tables.grid import BORDERS, CENTROIDS, COMPARE, DECISION, GRID
 from segmentation.tables.ingest import CHECKS, CUSTOMERS, KEPT, QUARANTINE, ROW_COUNTS, TRANSACTIONS
 from segmentation.tables.lineage import LINEAGE, REACH, TRANSITIONS
 from segmentation.tables.monthly import CHAMPIONS, COMPONENTS, DRIFT, PREPARATION, STREAMED_ASSIGNMENTS
-from segmentation.tables.runs import CURRENT, FAILED, PUBLISHED, RUNNING, RUNS
+from segmentation.tables.runs import CURRENT, DROPPED, FAILED, PUBLISHED, RUNNING, RUNS
 from segmentation.tables.segments import (
     EXEMPLARS,
     FIGURES,
@@ -57,6 +57,7 @@ __all__ = [
     "DECISION",
     "DOUBLE",
     "DRIFT",
+    "DROPPED",
     "EVERY",
     "EXEMPLARS",
     "FAILED",

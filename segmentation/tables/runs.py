@@ -6,7 +6,7 @@ from segmentation.tables.assign import ASSIGNMENTS
 from segmentation.tables.core import DATE, DOUBLE, INT, LONG, RUN_ID, STRING, TIMESTAMP, Column, Table
 from segmentation.tables.segments import PROFILES, SEGMENTS
 
-RUNNING, FAILED, PUBLISHED = "RUNNING", "FAILED", "PUBLISHED"
+RUNNING, FAILED, PUBLISHED, DROPPED = "RUNNING", "FAILED", "PUBLISHED", "DROPPED"
 
 RUNS = Table(
     "runs",
@@ -14,7 +14,7 @@ RUNS = Table(
     ("run_id",),
     (
         RUN_ID,
-        Column("status", STRING, "RUNNING, FAILED or PUBLISHED", required=True),
+        Column("status", STRING, "RUNNING, FAILED, PUBLISHED, or DROPPED: of a run too old to keep", required=True),
         Column("finished_stage", STRING, "last stage that ended; what --resume goes on after"),
         Column("failure", STRING, "why a run FAILED: the stage and its one line"),
         Column(

@@ -1,10 +1,11 @@
 """What killed runs left behind, listed and removed; nothing here touches a published run, nor one that can be resumed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from segmentation.tables import EVERY, FAILED, RUNNING, RUNS, Rows
+from segmentation.tables import CHAMPIONS, DROPPED, EVERY, FAILED, LINEAGE, PUBLISHED, RUNNING, RUNS, Rows
 from segmentation.warehouse.files import hadoop
 from segmentation.warehouse.lake import Lake
 from segmentation.warehouse.models import UNFINISHED
@@ -24,6 +25,26 @@ def find_leftovers(lake: Lake) -> list[Leftover]:
     runs = lake.read_rows(RUNS)
     known = {row["run_id"] for row in runs}
     return [*_dead_runs(lake, runs), *_orphaned_slices(lake, known), *_folders(lake, known)]
+
+
+def find_old(runs: Rows, *, keep: int, spared: Collection[str]) -> list[str]:
+    """Return the published runs beyond the newest ``keep``, oldest first, but for those that are ``spared``."""
+    published = sorted((row for row in runs if row["status"] == PUBLISHED), key=lambda row: int(row["published_seq"]))
+    return [row["run_id"] for row in published[:-keep] if row["run_id"] not in spared]
+
+
+def drop_run(lake: Lake, row: dict[str, Any]) -> None:
+    """Drop a run, given as its row of ``tables.RUNS``: its rows, model and report; its row and its keys stay.
+
+    First it is marked as dropped, so that a reader never takes half of it for a whole.
+    """
+    run_id = row["run_id"]
+    lake.write_rows([{**row, "status": DROPPED}], RUNS, run_id=run_id)
+    for table in EVERY:
+        if table not in (RUNS, LINEAGE, CHAMPIONS) and run_id in lake.store.run_ids(table):
+            lake.store.delete(table, run_id)
+    for path in (f"{lake.models}/{run_id}", f"{lake.path or lake.models}/reports/{run_id}"):
+        _remove(lake, path)
 
 
 def _dead_runs(lake: Lake, runs: Rows) -> Iterator[Leftover]:

@@ -10,7 +10,7 @@ from conftest import run_all
 from pyspark.sql import SparkSession
 
 from segmentation.run import Run
-from segmentation.tables import ASSIGNMENTS, CURRENT, LINEAGE, REACH, RUNS, SEGMENTS, TRANSITIONS, Table
+from segmentation.tables import ASSIGNMENTS, CURRENT, LINEAGE, QUARANTINE, REACH, RUNS, SEGMENTS, TRANSITIONS, Table
 
 SPOTS = np.array([[10.0, 10.0], [60.0, 10.0], [10.0, 60.0]])
 
@@ -118,6 +118,32 @@ def test_a_repeated_run_looks_back_as_it_did(runs: dict[str, Run]) -> None:
     current = runs["a"].lake.read_rows(CURRENT["assignments"])
     assert {row["run_id"] for row in current} == {"moved"}
     assert Counter(row["since_runs"] for row in current) == Counter(row["since_runs"] for row in rows(runs, "moved", ASSIGNMENTS))
+
+
+def test_old_runs_are_dropped_and_their_keys_never_given_again(jvm: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(f"""
+warehouse: {{path: {tmp_path}/w, keep_runs: 2}}
+sources:
+  customers: {{format: csv, path: {tmp_path}/a.csv, customer_id: id, attributes: {{spend: {{from: spend, type: number}}}}}}
+features: {{use: {{spend: {{}}}}}}
+clustering: {{k_max: 4, seeds: [1]}}
+privacy: {{raw_records: "off"}}
+""")
+    write_month(tmp_path, "a", [number % 3 for number in range(60)], seed=0)
+    with open(tmp_path / "a.csv", "a") as source:
+        source.write("x,dear,1\n")
+
+    run = [run_all(jvm, str(tmp_path / "c.yaml"), run_id) for run_id in ("one", "two", "three")][-1]
+
+    assert {row["run_id"]: row["status"] for row in run.lake.read_rows(RUNS)} == {
+        "one": "DROPPED",
+        "two": "PUBLISHED",
+        "three": "PUBLISHED",
+    }
+    assert {row["run_id"] for row in run.lake.read_rows(ASSIGNMENTS)} == {"two", "three"}
+    assert {row["run_id"] for row in run.lake.read_rows(LINEAGE)} == {"one", "two", "three"}
+    assert not Path(run.lake.models, "one").exists()
+    assert {row["raw_record"] for row in run.lake.read_rows(QUARANTINE)} == {"{}"}
 
 
 def test_without_the_former_model_the_customers_of_both_runs_tell(
