@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from segmentation.clustering.preparation import Ingredient, Prepared, fit_preparation, plan_preparation
+from segmentation.clustering.scalers import SCALERS
 from segmentation.errors import ModelError
 
 SCHEMA = "customer_id string, spend double, visits double, constant double, void double, plan string, size string"
@@ -53,7 +54,7 @@ def test_numbers_are_imputed_logged_scaled_and_weighted(spark: SparkSession) -> 
     assert [one.feature for one in prepared.coordinates] == ["spend", "visits", "visits=(missing)"]
 
 
-@pytest.mark.parametrize("scaler", ["standard", "robust", "minmax"])
+@pytest.mark.parametrize("scaler", list(SCALERS))
 def test_coordinates_come_back_in_original_units(spark: SparkSession, scaler: str) -> None:
     prepared = fit(features(spark), SPEND, VISITS, SIZE, scaler=scaler)
 
