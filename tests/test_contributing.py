@@ -96,9 +96,10 @@ def test_an_algorithm_of_the_recipe_fits_and_labels(spark: SparkSession, monkeyp
 
 def test_a_source_of_the_recipes_format_is_read(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(FORMATS, "new", cook("A source format")["new"])
-    place = str(tmp_path / "members")
-    spark.createDataFrame([("a", 1.5), ("b", None)], "id string, spend double").coalesce(1).write.orc(place)
-    spec = SourceSpec.model_validate({"format": "parquet", "path": place}).model_copy(update={"format": "new"})
+    places = [str(tmp_path / name) for name in ("one", "two")]
+    for place, row in zip(places, [("a", 1.5), ("b", None)], strict=True):
+        spark.createDataFrame([row], "id string, spend double").coalesce(1).write.orc(place)
+    spec = SourceSpec.model_validate({"format": "parquet", "path": places}).model_copy(update={"format": "new"})
     columns = [SourceColumn("customer_id", ("id",), "text"), SourceColumn("spend", ("spend",), "number")]
 
     read = read_source(spark, "customers", spec, columns)
