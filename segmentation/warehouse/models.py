@@ -19,7 +19,12 @@ _FEATURES = (
     *("StandardScalerModel", "RobustScalerModel", "MinMaxScalerModel", "ElementwiseProduct", "PCAModel"),
 )
 _CLUSTERINGS = ("KMeansModel", "BisectingKMeansModel", "GaussianMixtureModel")
-ALLOWED = {"PipelineModel", *(f"feature.{name}" for name in _FEATURES), *(f"clustering.{name}" for name in _CLUSTERINGS)}
+ALLOWED = {
+    "ml.PipelineModel",
+    *(f"ml.feature.{name}" for name in _FEATURES),
+    *(f"ml.clustering.{name}" for name in _CLUSTERINGS),
+    "mllib.clustering.BisectingKMeansModel",  # the tree within that of Spark ML
+}
 _CALLS_JAVA = re.compile(r"(?i)\b(try_reflect|reflect|java_method)\s*\(")
 UNFINISHED, FORMER = "~unfinished", "~former"  # no run id has a ~: these are folders beside the models
 
@@ -103,7 +108,7 @@ def _check_stages(path: str, files: dict[str, bytes]) -> None:
             continue
         for line in content.decode(errors="replace").splitlines():
             kind = json.loads(line).get("class", "none")
-            if kind.removeprefix("org.apache.spark.ml.") not in ALLOWED:
+            if kind.removeprefix("org.apache.spark.") not in ALLOWED:
                 raise ModelError(path, expected="stages of Spark ML that this package makes", found=kind)
             called = _CALLS_JAVA.search(line)
             if called:
