@@ -22,6 +22,7 @@ from segmentation.tables import CURRENT
 from segmentation.warehouse.champions import CHAMPION
 from segmentation.warehouse.lake import Lake, needs_session, open_lake
 from segmentation.warehouse.mending import finish_if_free
+from segmentation.warehouse.requirements import check_pyspark
 
 if TYPE_CHECKING:
     from segmentation.run import Run
@@ -148,6 +149,7 @@ def _run(options: argparse.Namespace) -> int:
         warehouse=options.warehouse,
         k=options.k,
     )
+    check_pyspark()
     # Spark ML takes seconds to import, which neither a wrong command nor one that only reads need spend.
     from segmentation.ingest.files import measure_sources
     from segmentation.pipeline import execute, make_request
@@ -177,6 +179,7 @@ def _examine(options: argparse.Namespace) -> int:
     config = load_config(
         options.config, as_of=options.as_of, inputs=_inputs(options.input), warehouse=options.warehouse, is_to_run=False
     )
+    check_pyspark()
     from segmentation.doctor import examine, examine_machine, print_findings
     from segmentation.warehouse.session import open_session
 
@@ -199,6 +202,7 @@ def _open_and_do(options: argparse.Namespace) -> None:
     if not needs_session(config.warehouse) and not monthly.needs_spark(options.command):
         do(options, open_lake(config.warehouse, None))
         return
+    check_pyspark()
     from segmentation.warehouse.session import open_session
 
     spark, is_own = open_session(verbose=options.verbose)

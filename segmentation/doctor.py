@@ -27,7 +27,8 @@ from segmentation.tables import CURRENT, EVERY, STRING, Column, Table
 from segmentation.warehouse.lake import Lake, open_lake
 from segmentation.warehouse.leftovers import find_leftovers
 from segmentation.warehouse.mending import finish_publication
-from segmentation.warehouse.session import DELTA_VERSION, check_java, delta_version
+from segmentation.warehouse.requirements import check_java
+from segmentation.warehouse.session import DELTA_VERSION, delta_version
 
 Status = Literal["ok", "warning", "failed"]
 _WORKER_PACKAGES = ("numpy", "pandas", "pyarrow")
@@ -63,8 +64,8 @@ def examine_machine(config: Config) -> Iterator[Finding]:
 
 def examine(spark: SparkSession, config: Config, *, is_dry_run: bool, repairs: bool) -> Iterator[Finding]:
     """Check what Spark sees: itself, its workers, the warehouse, the sources; list leftovers, and put them right if asked."""
-    jars = f"Delta JARs for {DELTA_VERSION}, delta-spark {delta_version()}"
-    yield Finding("Spark", "ok", f"{spark.version} at {spark.sparkContext.master}; {jars}")
+    yield Finding("Spark", "ok", f"{spark.version} at {spark.sparkContext.master}")
+    yield _compare_delta(delta_version(spark), _version("delta-spark"))
     yield from _try("workers", lambda: _ask_workers(spark))
     lake = open_lake(config.warehouse, spark)
     yield from _try("warehouse", lambda: _try_out(lake))
@@ -96,6 +97,12 @@ def _try(check: str, look: Callable[[], str]) -> Iterator[Finding]:
         if known is None:
             raise
         yield Finding(check, "failed", str(known), known.exit_code)
+
+
+def _compare_delta(jars: str, package: str) -> Finding:
+    """Compare the JARs, which do the work, with the Python package, which need not be there but must not be another."""
+    said = f"JARs {jars}, made for {DELTA_VERSION}; delta-spark {package}"
+    return Finding("Delta", "ok" if package in (jars, "missing") else "warning", said)
 
 
 def _version(package: str) -> str:

@@ -223,7 +223,7 @@ def facts_of(run: Run) -> dict[str, Any]:
         "config_hash": run.config.fingerprint(),
         "scored_with": run.scored_with,
         "spark_version": run.lake.spark.version,
-        "delta_version": delta_version(),
+        "delta_version": delta_version(run.lake.spark),
         "package_version": segmentation.__version__,
         "started_at": run.started_at,
     }

@@ -22,7 +22,6 @@ from segmentation.assign.identity import (
 from segmentation.assign.lineage import find_shifts, lineage_rows, transition_rows
 from segmentation.assign.movement import Former, count_moves, label_again, read_history
 from segmentation.clustering.members import evaluate_by_spark, measure_members
-from segmentation.clustering.points import LOCAL_BYTES
 from segmentation.errors import ModelError
 from segmentation.money import as_money
 from segmentation.readings import place_members, read_limits
@@ -62,7 +61,8 @@ def assign_customers(run: Run) -> str:
     if former is not None:
         history = read_history(run.lake.read(ASSIGNMENTS, run_id=former.run_id))
         told = labelled.join(history, on="customer_id", how="left")
-    if run.lake.is_plain and known["customers"] * len(centers[0]) * 8 <= LOCAL_BYTES:
+    point_bytes = known["customers"] * len(centers[0]) * 8
+    if run.lake.is_plain and point_bytes <= run.config.clustering.driver_bytes:
         rows = collect_assignments(told, centers, measured, **how)
         run.lake.store.replace(rows, ASSIGNMENTS, run.run_id)
         reach = _measure_reach(rows)

@@ -27,7 +27,7 @@ Precision = Literal["float32", "float64"]
 _PRODUCT = 500_000
 # Rows that are summed up as one: whatever the cores, sums come in the same order.
 _PART_ROWS = 2**17
-# What this process takes whole, in float64: 3 million customers with ten features.
+# What this process takes whole, in float64, unless told otherwise: 3 million customers with ten features.
 LOCAL_BYTES = 256 * 2**20
 _PACKED = "hashes binary, points binary, weights binary"
 

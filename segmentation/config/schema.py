@@ -162,6 +162,14 @@ class Clustering(Section):
         "none", description="what no structure is: noise alone, or a continuum without groups as well"
     )
     partitions: int | None = Field(None, ge=1, le=100_000, description="canonical layout; by the number of customers by default")
+    driver_mb: int = Field(
+        256, ge=0, le=65_536, description="MiB of prepared numbers that the driver works on alone; the executors take a larger table"
+    )
+
+    @property
+    def driver_bytes(self) -> int:
+        """``driver_mb`` in bytes."""
+        return self.driver_mb * 2**20
 
     @model_validator(mode="after")
     def _range(self) -> "Clustering":

@@ -91,10 +91,7 @@ def solve(
         min_gain=clustering.min_gain,
         silhouette=clustering.silhouette,
     )
-
-    def on_points(work: Callable[[Points], Result]) -> Result:
-        return work_on_points(prepared, work, customers=customers, dimensions=len(columns), seed=clustering.seeds[0])
-
+    on_points = partial(_work_on, prepared, clustering, customers=customers, dimensions=len(columns))
     if solver == "fused":
         return Solved(solver, *on_points(partial(solve_and_support, settings=settings, refits=refits)))
     starts = on_points(partial(find_starts, settings=settings))
@@ -102,6 +99,19 @@ def solve(
     solutions, supports, shares = on_points(partial(measure_and_support, fits=fits, refits=refits))
     judged = evaluate_fits(prepared, fits, {fit.k: found for fit, found in solutions})
     return Solved(solver, [(fit, judged[fit.k]) for fit in fits], supports, shares)
+
+
+def _work_on(
+    prepared: DataFrame, clustering: Clustering, work: Callable[[Points], Result], *, customers: int, dimensions: int
+) -> Result:
+    return work_on_points(
+        prepared,
+        work,
+        customers=customers,
+        dimensions=dimensions,
+        seed=clustering.seeds[0],
+        local_bytes=clustering.driver_bytes,
+    )
 
 
 def name_columns(preparation: Prepared) -> tuple[str, ...]:
@@ -135,10 +145,10 @@ def _refits(columns: tuple[str, ...], clustering: Clustering) -> Refits:
     return Refits(columns, REFIT_SEED, clustering.resamples, clustering.null_tables, clustering.max_iterations)
 
 
-def solve_single(prepared: DataFrame, *, dimensions: int, customers: int, seed: int) -> Solution:
+def solve_single(prepared: DataFrame, clustering: Clustering, *, customers: int, dimensions: int) -> Solution:
     """Return the single segment that holds everybody."""
-    work = partial(_fit_single, dimensions=dimensions, seed=seed)
-    return work_on_points(prepared, work, customers=customers, dimensions=dimensions, seed=seed)
+    work = partial(_fit_single, dimensions=dimensions, seed=clustering.seeds[0])
+    return _work_on(prepared, clustering, work, customers=customers, dimensions=dimensions)
 
 
 def _fit_single(points: Points, *, dimensions: int, seed: int) -> Solution:
@@ -163,7 +173,7 @@ def _solve_alternates(
         means, found = evaluate_labels(fit.label(prepared), fit.k)
         solutions.append((Fit(fit.k, fit.seed, means, fit.iterations, fit.converged), found))
     draw = partial(draw_sample, rows=SAMPLE_ROWS)
-    sample = work_on_points(prepared, draw, customers=customers, dimensions=len(columns), seed=clustering.seeds[0])
+    sample = _work_on(prepared, clustering, draw, customers=customers, dimensions=len(columns))
     refits = _refits(columns, clustering)
     supports = support_alternates(
         prepared.sparkSession, sample, fits, refits, algorithm=clustering.algorithm, tolerance=clustering.tolerance

@@ -54,7 +54,7 @@ def fit_grid(run: Run) -> str:
     rows = grid_rows(solved, candidates, choice, verdicts, decision=decision, algorithm=clustering.algorithm)
     if policy == "single":
         decision = f"K = 1: a single segment, as clustering.no_structure asks. What the rule would have said: {decision}"
-        chosen = solve_single(prepared, dimensions=preparation.dimensions, customers=customers, seed=clustering.seeds[0])
+        chosen = solve_single(prepared, clustering, customers=customers, dimensions=preparation.dimensions)
         rows = replace_by_single(rows, chosen, decision, verdict=f"passed over: no {wanted}")
     run.write_rows(
         (rows, GRID),

@@ -1,10 +1,6 @@
 """The one SparkSession: time zone, Delta, worker Python, and where the JARs come from."""
 
-import importlib.metadata
 import os
-import re
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,9 +14,10 @@ from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from segmentation.errors import SetupError
+from segmentation.warehouse.requirements import SPARK_MINOR, check_java, check_pyspark, check_python
 
-SPARK_MINOR = "4.2"
 DELTA_VERSION = "4.4.0"
+_DELTA_MINOR = "4.4."
 DELTA_PACKAGE = f"io.delta:delta-spark_{SPARK_MINOR}_2.13:{DELTA_VERSION}"
 # Spark has these itself; without the excludes a second copy of each comes along.
 DELTA_EXCLUDES = (
@@ -96,7 +93,8 @@ def open_session(
     SetupError
         If Java, Python, Spark and Delta are missing or do not fit together.
     """
-    _check_python()
+    check_python()
+    check_pyspark()
     active = SparkSession.getActiveSession()
     if active is not None:
         _check_session(active)
@@ -116,12 +114,10 @@ def open_session(
     return session, not submitted
 
 
-def delta_version() -> str:
-    """Return the version of Delta whose Python part is installed."""
-    try:
-        return importlib.metadata.version("delta-spark")
-    except importlib.metadata.PackageNotFoundError:
-        return DELTA_VERSION
+def delta_version(session: SparkSession) -> str:
+    """Return the version of the Delta JARs that a session runs with."""
+    jvm: Any = session._jvm
+    return str(getattr(jvm.io.delta, "package").VERSION())
 
 
 def _local_conf(conf: SparkConf, verbose: bool, source_bytes: int | None) -> SparkConf:
@@ -144,9 +140,14 @@ def _tune(source_bytes: int | None) -> dict[str, str]:
     return _INTERPRETED if source_bytes <= TINY_BYTES else _C1
 
 
+def known_jars() -> list[Path]:
+    """Return where an earlier start of Spark left Delta's JARs, if one did."""
+    return [Path.home() / ".ivy2.5.2" / "jars" / name for name in DELTA_JARS]
+
+
 def _add_delta(conf: SparkConf) -> None:
     """Name the JARs where an earlier start left them; resolving them again takes seconds."""
-    known = [Path.home() / ".ivy2.5.2" / "jars" / name for name in DELTA_JARS]
+    known = known_jars()
     if all(jar.is_file() for jar in known):
         conf.set("spark.jars", ",".join(map(str, known)))
     else:
@@ -203,42 +204,16 @@ def _submitted_conf(conf: SparkConf) -> SparkConf:
     return conf.set("spark.jars", ",".join([*earlier, *jars]))
 
 
-def _check_python() -> None:
-    if not (3, 11) <= sys.version_info[:2] <= (3, 14):
-        raise SetupError("Python", expected="3.11 to 3.14", found=sys.version.split()[0])
-
-
-def check_java() -> str:
-    """Return the version of Java that Spark needs at least, once one is there.
-
-    Raises
-    ------
-    SetupError
-        If there is none, or an older one.
-    """
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
-    if java is None or not Path(java).exists():
-        where = f"none under JAVA_HOME={home}" if home else "none on PATH"
-        raise SetupError("Java", expected="17 or newer; install a JDK or set JAVA_HOME", found=where)
-    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
-    version = re.search(r'version "(\d+)', answer.stderr + answer.stdout)
-    if version is None or int(version.group(1)) < 17:
-        found = version.group(1) if version else "no version"
-        raise SetupError("Java", expected="17 or newer; install a JDK or set JAVA_HOME", found=f"{found} ({java})")
-    return "17"
-
-
 def _check_session(session: SparkSession) -> None:
     if not session.version.startswith(SPARK_MINOR + "."):
         raise SetupError("Spark", expected=f"{SPARK_MINOR}.x for Delta {DELTA_VERSION}", found=session.version)
-    if not delta_version().startswith("4.4."):
-        raise SetupError("delta-spark", expected=DELTA_VERSION, found=delta_version())
     for name in _FORBIDDEN:
         if str(session.conf.get(name, "false")).lower() == "true":
             raise SetupError(name, expected="false, or rows vanish unseen", found="true")
     if _EXTENSION not in str(session.conf.get("spark.sql.extensions", "")):
         raise SetupError("spark.sql.extensions", expected=_EXTENSION, found="a session made without it")
+    if not delta_version(session).startswith(_DELTA_MINOR):
+        raise SetupError("Delta JARs", expected=DELTA_VERSION, found=delta_version(session))
     for name in _OF_READING:
         session.conf.set(name, _ALWAYS[name])
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from delta.tables import DeltaTable
 from pyspark.sql import Column as SqlColumn
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -42,7 +41,7 @@ class SparkStore:
     def exists(self, table: Table) -> bool:
         """Say whether there is such a Delta table."""
         if self.path:
-            return DeltaTable.isDeltaTable(self.spark, self.place(table))
+            return _is_delta(self.spark, self.place(table))
         return self.spark.catalog.tableExists(self.place(table))
 
     def frame(self, table: Table, run_id: str | None = None) -> DataFrame:
@@ -124,8 +123,9 @@ class SparkStore:
         """Return which publication a table of ``copy`` shows, None where nothing says so."""
         if not self.exists(target):
             return None
-        commits = self._handle(target).history(LOOKED_BACK).orderBy(F.desc("version")).select("userMetadata").collect()
-        return read_published_seq(row.asDict() for row in commits)
+        commits = self.spark.sql(f"DESCRIBE HISTORY {self._identifier(target)} LIMIT {LOOKED_BACK}")
+        newest_first = commits.orderBy(F.desc("version")).select("userMetadata").collect()
+        return read_published_seq(row.asDict() for row in newest_first)
 
     def count(self, table: Table, run_id: str) -> int:
         """Return the rows of a run's slice."""
@@ -139,7 +139,7 @@ class SparkStore:
 
     def delete(self, table: Table, run_id: str) -> None:
         """Take a run's rows out of a table, by one commit; its history keeps them until it is vacuumed."""
-        self._handle(table).delete(by_run(run_id))
+        self.spark.sql(f"DELETE FROM {self._identifier(table)} WHERE {by_run(run_id)}")
 
     def query(self, table: Table, question: str) -> list[dict[str, Any]]:
         """Return the answer to a question in SQL about ``{slice}``, the table."""
@@ -155,13 +155,8 @@ class SparkStore:
         protocol = self._snapshot(table).protocol()
         check_protocol(self.place(table), protocol.minReaderVersion(), protocol.minWriterVersion())
 
-    def _handle(self, table: Table) -> DeltaTable:
-        if self.path:
-            return DeltaTable.forPath(self.spark, self.place(table))
-        return DeltaTable.forName(self.spark, self.place(table))
-
     def _identifier(self, table: Table) -> str:
-        return f"delta.`{self.place(table)}`" if self.path else self.place(table)
+        return _at_path(self.place(table)) if self.path else self.place(table)
 
     def _snapshot(self, table: Table) -> Any:
         """Return Delta's own snapshot of a table; DESCRIBE DETAIL and HISTORY cost a query each, a second in all."""
@@ -191,10 +186,20 @@ def delta_version_of(spark: SparkSession, source_format: str, path: str) -> int 
         provider = spark.sql("DESCRIBE TABLE EXTENDED IDENTIFIER(:name)", args={"name": path})
         if provider.where("col_name = 'Provider' AND lower(data_type) = 'delta'").isEmpty():
             return None
-        return int(DeltaTable.forName(spark, path).history(1).collect()[0]["version"])
-    if source_format != "delta":
+    elif source_format != "delta":
         return None
-    return int(DeltaTable.forPath(spark, path).history(1).collect()[0]["version"])
+    place = path if source_format == "table" else _at_path(path)
+    return int(spark.sql(f"DESCRIBE HISTORY {place} LIMIT 1").collect()[0]["version"])
+
+
+def _at_path(path: str) -> str:
+    return "delta.`" + path.replace("`", "``") + "`"
+
+
+def _is_delta(spark: SparkSession, path: str) -> bool:
+    """Ask Delta's JARs, which every platform has, unlike the Python package beside them."""
+    jvm: Any = spark._jvm
+    return bool(jvm.io.delta.tables.DeltaTable.isDeltaTable(spark._jsparkSession, path))
 
 
 def _required(one: Column) -> SqlColumn:
