@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
 # Sets everything up and runs every check: format, lint, types, imports, tests. Options go to pytest.
-# --all, before them, kills a run before each of its writes as well, by both writers: an hour on two cores.
+# Before them, --deploy also starts a cluster, servers and services (tests/deploy); --all does so, and kills a run before each of
+# its writes by both writers: an hour and a half on two cores.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
-all=
-if [ "${1:-}" = --all ]; then
-    all=yes
-    shift
-fi
+which=()
+case "${1:-}" in
+    --all | --deploy) asked=$1 && shift ;;
+    *) asked= && which=(--ignore tests/deploy) ;;
+esac
 ruff format --check .
 ruff check .
 mypy
 lint-imports
 # A process per core and a file of tests at a time; each process has one SparkSession.
-pytest -n "${TEST_PROCESSES:-2}" --dist loadfile "$@"
-if [ -n "$all" ]; then
+pytest -n "${TEST_PROCESSES:-2}" --dist loadfile "${which[@]}" "$@"
+if [ "$asked" = --all ]; then
     python scripts/faults.py --writer delta-rs
     python scripts/faults.py --writer spark
 fi
