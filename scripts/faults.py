@@ -3,8 +3,8 @@
 ``python scripts/faults.py --writer delta-rs`` (or ``spark``) publishes a run, then starts another again and again and ends
 its process with SIGKILL before its first write, its second, and so on, until one comes through. After each kill: is the
 newest published run whole, do ``current_*`` show it once any command was run, and does the run, resumed or repeated in
-turn, end with the tables of one that was never killed? It ends with the table of docs/reliability.md; exit code 1 if
-anything was mixed, torn or unequal.
+turn, end with the tables of one that was never killed? All the while another process' reader looks at ``current_*`` again and
+again. It ends with the table of docs/reliability.md; exit code 1 if anything was mixed, torn or unequal.
 """
 
 import argparse
@@ -14,8 +14,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import redirect_stdout
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,7 @@ from segmentation.cli import main as segment
 from segmentation.segments.stage import KEY_VARIABLE
 from segmentation.tables import CHAMPIONS, CURRENT, EVERY, PUBLISHED, STREAMED_ASSIGNMENTS
 
+_READ_EVERY_SECONDS = 0.05
 _CLOCK = {"started_at", "published_at", "published_seq", "table_versions", "model_path"}
 _CONFIG = """
 warehouse: {path: %s}
@@ -121,6 +125,52 @@ def find_faults(warehouse: Path, *, is_mended: bool) -> list[str]:
     return faults
 
 
+@dataclass
+class Reader:
+    """Reads ``current_*`` again and again while a run writes, as a BI tool would; counts the reads and those that do not fit."""
+
+    warehouse: Path
+    reads: int = 0
+    misfits: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Read during the block."""
+        done = threading.Event()
+
+        def go_on() -> None:
+            while not done.is_set():
+                self._read()
+                done.wait(_READ_EVERY_SECONDS)
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _read(self) -> None:
+        """Read the customers and, by their run, the segments: one run a table, and as many customers as each segment says."""
+        customers = DeltaTable(str(self.warehouse / CURRENT["assignments"].name)).to_pyarrow_table(
+            columns=["run_id", "segment_id"]
+        )
+        run_ids = customers["run_id"].unique().to_pylist()
+        placed = Counter(customers["segment_id"].to_pylist())
+        segments = DeltaTable(str(self.warehouse / "segments")).to_pyarrow_table(filters=[("run_id", "in", run_ids)])
+        sizes = {row["segment_id"]: row["customers"] for row in segments.to_pylist()}
+        shown = (
+            DeltaTable(str(self.warehouse / CURRENT["segments"].name))
+            .to_pyarrow_table(columns=["run_id"])["run_id"]
+            .unique()
+            .to_pylist()
+        )
+        self.reads += 1
+        if len(run_ids) != 1 or len(shown) != 1 or dict(placed) != sizes:
+            self.misfits.append(f"current_assignments of {run_ids}, current_segments of {shown}: {dict(placed)}, {sizes}")
+
+
 def start(step: int, writer: str, *arguments: str) -> int:
     """Run the command in a process that ends before its ``step``-th write; return its exit code."""
     child = [sys.executable, __file__, "--child", str(step), "--writer", writer, *arguments]
@@ -142,12 +192,14 @@ def kill_everywhere(writer: str, stride: int) -> int:
         shutil.copytree(warehouse, copy)
     expected = {table.name: read(clean, table.name, "two") for table in EVERY if table not in (CHAMPIONS, STREAMED_ASSIGNMENTS)}
     kills, mixed, torn, unequal, step = 0, 0, 0, 0, 1
+    reader = Reader(warehouse)
     while True:
         # In turn a new run, and the published one again: its model is exchanged, and its rows are replaced.
         again = kills % 2 == 1
         shutil.rmtree(warehouse)
         shutil.copytree(clean if again else before, warehouse)
-        code = start(step, writer, *following)
+        with reader.at_work():
+            code = start(step, writer, *following)
         if code == 0:
             break
         kills += 1
@@ -157,7 +209,8 @@ def kill_everywhere(writer: str, stride: int) -> int:
             segment(["show", "--config", str(config)])
         late = find_faults(warehouse, is_mended=True)
         resumed = [*following[:-2], "--resume", *following[-2:]]
-        ended = start(0, writer, *(resumed if kills % 4 < 2 and not again and step > 1 else following))
+        with reader.at_work():
+            ended = start(0, writer, *(resumed if kills % 4 < 2 and not again and step > 1 else following))
         differing = [name for name, rows in expected.items() if read(warehouse, name, "two") != rows]
         late += find_faults(warehouse, is_mended=True)
         mixed, unequal = mixed + bool(late), unequal + bool(differing or ended)
@@ -167,12 +220,18 @@ def kill_everywhere(writer: str, stride: int) -> int:
             flush=True,
         )
         step += stride
-    print(
-        f"\n| writer | kills | newest published run torn | mixed after the next command | unequal to a run never killed |\n"
-        f"|---|--:|--:|--:|--:|\n| {writer} | {kills} | {torn} | {mixed} | {unequal} |"
-    )
+    figures = {
+        "writer": writer,
+        "kills": kills,
+        "newest published run torn": torn,
+        "mixed after the next command": mixed,
+        "unequal to a run never killed": unequal,
+        "reads meanwhile": reader.reads,
+        "mixed or torn reads": len(reader.misfits),
+    }
+    print(*reader.misfits, *(f"| {' | '.join(map(str, line))} |" for line in (figures, figures.values())), sep="\n")
     shutil.rmtree(folder)
-    return torn + mixed + unequal
+    return torn + mixed + unequal + len(reader.misfits)
 
 
 def main() -> int:
