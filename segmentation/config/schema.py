@@ -81,7 +81,9 @@ class Rule(Section):
 class FeatureSpec(Section):
     """How one feature enters the clustering."""
 
-    role: Literal["cluster", "describe"] = Field("cluster", description="cluster on it, or only show it in profiles")
+    role: Literal["cluster", "describe", "audit"] = Field(
+        "cluster", description="cluster on it, only show it in profiles, or only count who is in each segment (representation)"
+    )
     log: bool = Field(False, description="sign(x) log(1 + |x|) against skew")
     cap: float | None = Field(
         None, gt=0.5, lt=1, description="values beyond this quantile (and its mirror) count as the quantile"
@@ -163,7 +165,10 @@ class Clustering(Section):
     )
     partitions: int | None = Field(None, ge=1, le=100_000, description="canonical layout; by the number of customers by default")
     driver_mb: int = Field(
-        256, ge=0, le=65_536, description="MiB of prepared numbers that the driver works on alone; the executors take a larger table"
+        256,
+        ge=0,
+        le=65_536,
+        description="MiB of prepared numbers that the driver works on alone; the executors take a larger table",
     )
 
     @property
@@ -209,6 +214,9 @@ class Privacy(Section):
     """What is kept about persons."""
 
     raw_records: Literal["keep", "off"] = Field("keep", description="rows set aside as they were read, in quarantine, or not")
+    min_cell: int = Field(
+        10, ge=1, le=1000, description="smallest group of customers that representation shows; 1 shows every one"
+    )
 
 
 class Identity(Section):
@@ -239,7 +247,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _features_exist(self) -> "Config":
-        attributes = set(self.sources.customers.attributes) if self.sources.customers else set()
+        declared = self.sources.customers.attributes if self.sources.customers else {}
+        attributes = set(declared)
         clash = sorted(attributes & {*catalogue.BY_NAME, *_TAKEN} | {name for name in attributes if "__" in name})
         clash += sorted(name for name in attributes if name.startswith(catalogue.SHARE_PREFIX))
         if clash:
@@ -249,6 +258,9 @@ class Config(Section):
         unknown = sorted(wanted - known)
         if unknown:
             raise ValueError(f"features: one of {', '.join(sorted(known))} is expected, found {', '.join(unknown)}")
+        numbers = sorted(name for name in self.audited if name not in declared or declared[name].is_number)
+        if numbers:
+            raise ValueError(f"features.use: role audit of categories alone is expected, found {', '.join(numbers)}")
         if not any(spec.role == "cluster" for spec in self.features.use.values()):
             raise ValueError("features.use: at least one feature with role cluster is expected")
         if self.features.category_shares and not (
@@ -261,6 +273,11 @@ class Config(Section):
         if strays:
             raise ValueError(f"rules: a source that is there is expected, found {', '.join(strays)}")
         return self
+
+    @property
+    def audited(self) -> list[str]:
+        """The attributes that only say who is in each segment."""
+        return [name for name, spec in self.features.use.items() if spec.role == "audit"]
 
     @property
     def revenue_feature(self) -> str | None:

@@ -30,6 +30,7 @@ from segmentation.tables import (
     PREPARATION,
     PUBLISHED,
     QUARANTINE,
+    REPRESENTATION,
     ROW_COUNTS,
     RUNS,
     SEGMENT_RULES,
@@ -122,6 +123,7 @@ def _tables(run: Run) -> list[Table]:
     """Return the tables that a run of this configuration fills, but ``runs`` itself."""
     sources = run.config.sources
     absent = [table for table, source in ((TRANSACTIONS, sources.transactions), (CUSTOMERS, sources.customers)) if source is None]
+    absent += [] if run.config.audited else [REPRESENTATION]
     absent += [RUNS, CHAMPIONS, STREAMED_ASSIGNMENTS, *(_OF_MODEL if run.scored_with else ())]
     return [table for table in EVERY if table not in absent]
 

@@ -27,6 +27,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "compare": ("k", "segment_id", "next_k", "next_segment_id"),
     "runs": (),
     "checks": ("stage", "check", "subject"),
+    "representation": ("segment_id", "attribute", "level"),
     "lineage": ("segment_key",),
     "transitions": ("from_key", "to_key", "why"),
     "row_counts": ("source", "outcome"),

@@ -73,6 +73,7 @@ def draw_report(tables: Tables) -> Report:
             borders=[row for row in have["borders"] if row["k"] == have["runs"][0]["k"]],
             steps=_steps(have["compare"], have["runs"][0]["k"]),
             by_id={row["segment_id"]: row for row in segments},
+            representation=_representation(have["representation"]),
             sources=_sources(have["row_counts"]),
             checks=words.sort_checks(have["checks"]),
             movement=movement,
@@ -236,6 +237,14 @@ def _gates(decision: Rows) -> tuple[list[str], dict[int, dict[str, Row]]]:
         if row["gate"] not in names:
             names.append(row["gate"])
     return names, dict(sorted(found.items()))
+
+
+def _representation(rows: Rows) -> dict[str, dict[str, dict[int, Row]]]:
+    """Return rows by attribute, level and segment."""
+    found: dict[str, dict[str, dict[int, Row]]] = {}
+    for row in sorted(rows, key=lambda row: (row["attribute"], row["level"])):
+        found.setdefault(row["attribute"], {}).setdefault(row["level"], {})[row["segment_id"]] = row
+    return found
 
 
 def _sources(counts: Rows) -> dict[str, list[Row]]:

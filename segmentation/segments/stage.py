@@ -30,6 +30,7 @@ from segmentation.segments.profiles import (
     summarise_levels,
     summarise_numbers,
 )
+from segmentation.segments.representation import count_representation
 from segmentation.segments.segment_map import draw_map
 from segmentation.segments.summary import Summary
 from segmentation.segments.tree_rules import Question, SegmentRule, learn_rules, measure_rules
@@ -41,6 +42,7 @@ from segmentation.tables import (
     LINEAGE,
     MAP_AXES,
     PROFILES,
+    REPRESENTATION,
     SEGMENT_MAP,
     SEGMENT_RULES,
     SEGMENTS,
@@ -60,13 +62,15 @@ def describe_segments(run: Run) -> str:
     known, config = check_featured(run), run.config
     name = exemplar_names(config.segments.exemplars)
     numbers, texts = _described(config)
+    audited = config.audited
     categories = computed_shares(known)
     numbers += categories
     members = place_members(run, known)
     run.let_go(but=members)
-    summary = _summarise(config, members, numbers, texts, known["customers"])
+    summary = _summarise(config, members, numbers, [*texts, *audited], known["customers"])
+    shown = [row for row in summary.levels if row["feature"] not in audited]
     ingredients = choose_ingredients(run, known)
-    profiles = [vars(row) for row in build_profiles(summary.rows, summary.levels, numbers=numbers)]
+    profiles = [vars(row) for row in build_profiles(summary.rows, shown, numbers=numbers)]
     flags = read_flags(summary.population, numbers=summary.numbers)
     traits = read_traits(profiles, flags=flags, categories=categories)
     portraits = summary.portraits(
@@ -106,6 +110,7 @@ def describe_segments(run: Run) -> str:
         ([asdict(one) for one in build_histograms(bins, scales, segments=segments)], HISTOGRAMS),
         (points, SEGMENT_MAP),
         (axes, MAP_AXES),
+        *([(_represent(summary, config), REPRESENTATION)] if audited else []),
     )
     return f"{len(segments)} segments of {known['customers']:,} customers"
 
@@ -130,8 +135,15 @@ def exemplar_names(policy: str) -> Callable[[str], str] | None:
 def _described(config: Config) -> tuple[list[str], list[str]]:
     """Return the numeric and the categorical features that profiles show."""
     attributes = config.sources.customers.attributes if config.sources.customers else {}
-    texts = [name for name in config.features.use if name in attributes and not attributes[name].is_number]
-    return [name for name in config.features.use if name not in texts], texts
+    shown = [name for name in config.features.use if name not in config.audited]
+    texts = [name for name in shown if name in attributes and not attributes[name].is_number]
+    return [name for name in shown if name not in texts], texts
+
+
+def _represent(summary: Summary, config: Config) -> Rows:
+    """Return the rows of ``tables.REPRESENTATION``."""
+    sizes = {size.segment_id: size.customers for size in summary.sizes}
+    return count_representation(summary.levels, sizes, audited=config.audited, min_cell=config.privacy.min_cell)
 
 
 def _logs(config: Config, known: dict[str, Any]) -> set[str]:

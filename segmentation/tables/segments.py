@@ -105,6 +105,22 @@ SEGMENT_RULES = Table(
     ),
 )
 
+REPRESENTATION = Table(
+    "representation",
+    "Who is in each segment, by attributes that are never clustered on, named by or advised by (role audit).",
+    ("run_id", "segment_id", "attribute", "level"),
+    (
+        RUN_ID,
+        SEGMENT_ID,
+        Column("attribute", STRING, "attribute", required=True),
+        Column("level", STRING, "its value", required=True),
+        Column("customers", LONG, "customers of the segment with it, count; null where a group is smaller than privacy.min_cell"),
+        Column("share", DOUBLE, "customers / customers of the segment, 0 to 1; null with it"),
+        Column("population_share", DOUBLE, "of all customers, 0 to 1; null where they are fewer than privacy.min_cell"),
+        Column("index", DOUBLE, "share / population_share x 100; null with either"),
+    ),
+)
+
 HISTOGRAMS = Table(
     "histograms",
     "Distribution of each number, of every segment and of all customers.",

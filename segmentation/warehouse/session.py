@@ -117,7 +117,7 @@ def open_session(
 def delta_version(session: SparkSession) -> str:
     """Return the version of the Delta JARs that a session runs with."""
     jvm: Any = session._jvm
-    return str(getattr(jvm.io.delta, "package").VERSION())
+    return str(jvm.io.delta.package.VERSION())
 
 
 def _local_conf(conf: SparkConf, verbose: bool, source_bytes: int | None) -> SparkConf:

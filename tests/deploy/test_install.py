@@ -1,4 +1,4 @@
-"""The wheel beside another Spark, and without one: nothing is replaced, and the first command says in a line what does not fit."""
+"""The wheel beside another Spark, and without one: nothing is replaced, and a line says what does not fit."""
 
 import subprocess
 import sys
@@ -37,7 +37,9 @@ class Installed:
 @pytest.fixture(scope="module")
 def bare(run_command: Runner, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     folder = tmp_path_factory.mktemp("install")
-    built = run_command("uv", "build", "--quiet", "--wheel", "--no-build-isolation", "--out-dir", str(folder), str(ROOT), cwd=folder)
+    built = run_command(
+        "uv", "build", "--quiet", "--wheel", "--no-build-isolation", "--out-dir", str(folder), str(ROOT), cwd=folder
+    )
     assert built.returncode == 0, built.stderr
     made = run_command("uv", "venv", "--quiet", "--python", sys.executable, str(folder / "venv"), cwd=folder)
     assert made.returncode == 0, made.stderr
@@ -60,22 +62,27 @@ def make_other_pyspark(folder: Path) -> Path:
 
 def run_it(installed: Installed, folder: Path) -> subprocess.CompletedProcess[str]:
     (folder / "c.csv").write_text("id,age\n1,30\n2,40\n")
+    attributes = "{age: {from: age, type: number}}"
     (folder / "c.yaml").write_text(
         f"warehouse: {{path: {folder}/w}}\nfeatures: {{use: {{age: {{}}}}}}\n"
-        f"sources: {{customers: {{format: csv, path: {folder}/c.csv, customer_id: id, attributes: {{age: {{from: age, type: number}}}}}}}}\n"
+        f"sources: {{customers: {{format: csv, path: {folder}/c.csv, customer_id: id, attributes: {attributes}}}}}\n"
     )
     return installed.run("segmentation", "run", "--config", str(folder / "c.yaml"))
 
 
 def test_without_spark_all_but_spark_works(bare: Installed, tmp_path: Path) -> None:
     assert bare.run("segmentation", "--version").returncode == 0
-    show = bare.run("segmentation", "show", "--config", str(ROOT / "conf/telco_churn.yaml"), "--warehouse", str(tmp_path / "none"))
+    show = bare.run(
+        "segmentation", "show", "--config", str(ROOT / "conf/telco_churn.yaml"), "--warehouse", str(tmp_path / "none")
+    )
     assert (show.returncode, show.stderr.count("\n")) == (4, 1)
 
     done = run_it(bare, tmp_path)
 
     assert done.returncode == 7
-    assert done.stderr.startswith("segmentation: pyspark: expected 4.2; pip install 'customer-segmentation[local]', or spark-submit")
+    assert done.stderr.startswith(
+        "segmentation: pyspark: expected 4.2; pip install 'customer-segmentation[local]', or spark-submit"
+    )
     assert done.stderr.endswith("found none\n")
     assert done.stderr.count("\n") == 1
 

@@ -55,7 +55,7 @@ def test_a_manifest_names_only_what_the_package_holds(manifest: Path) -> None:
     made = {"segmentation.zip", "environment.tar.gz", "segmentation.yaml", *(f"jars/{name}" for name in DELTA_JARS)}
     made |= {f"jobs/{path.name}" for path in (ROOT / "jobs").glob("*.py")}
 
-    named = {one for one in re.findall(PLACE + r"([\w./-]+\w)", text)} - {"logs"}
+    named = set(re.findall(PLACE + r"([\w./-]+\w)", text)) - {"logs"}
 
     assert named <= made
     jars = {one for one in named if one.startswith("jars/")}

@@ -89,6 +89,11 @@ def make_tables(names: tuple[str, str] = ("Loyal patrons", "Lapsed customers")) 
             *((one, number, name, value) for one in (0, 1) for name, value in zip(statistics, values[one], strict=True)),
             *((one, level, "z", (-1) ** one * 0.5) for one in (0, 1)),
         ),
+        "representation": rows(
+            "segment_id attribute level customers share population_share index",
+            (0, "region", HOSTILE[0], 234, 0.25, 0.2, 125.0),
+            (1, "region", HOSTILE[0], None, None, 0.2, None),
+        ),
         "histograms": rows(
             "feature segment_id bin lower upper customers",
             *((number, one, bin_, 10.0 * bin_, 10.0 * bin_ + 10, 7 + bin_) for one in (None, 0, 1) for bin_ in range(4)),
@@ -257,7 +262,8 @@ def test_a_name_that_means_harm_is_shown_as_text(name: str) -> None:
 
 def test_what_is_empty_or_undefined_is_left_out() -> None:
     tables = make_tables()
-    for name in ("traits", "exemplars", "segment_rules", "actions", "histograms", "segment_map", "map_axes", "decision"):
+    empty = ("traits", "exemplars", "segment_rules", "actions", "representation", "histograms", "segment_map", "map_axes")
+    for name in (*empty, "decision"):
         tables[name] = []
     for row in tables["grid"]:
         row["crowd_silhouette"] = row["weakest_stability"] = None
@@ -266,6 +272,7 @@ def test_what_is_empty_or_undefined_is_left_out() -> None:
 
     assert set(report.figures) == {"size_revenue", "heat_map", "scatter", "silhouette"}
     assert "No rule of advice fired" in report.html
+    assert "Who is in them" not in report.html
 
 
 def test_customers_without_revenue() -> None:
