@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from segmentation.cli import main
 from segmentation.forget import read_ids
 from segmentation.run import Run
-from segmentation.tables import ASSIGNMENTS, RUNS
+from segmentation.tables import ASSIGNMENTS, NO_RECORD, QUARANTINE, RUNS
 from segmentation.warehouse.forgetting import find_left, places_of_persons
 
 PERSON = "person-4711"
@@ -90,3 +90,21 @@ def test_ids_come_from_the_command_line_and_a_file(tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text("a\n b \n\na\n")
 
     assert read_ids(["c"], str(tmp_path / "ids.txt")) == ["c", "a", "b"]
+
+
+def test_records_leave_after_so_many_days_with_the_history_that_had_them(
+    warehouse: tuple[str, Run], jvm: SparkSession, tmp_path: Path
+) -> None:
+    config, run = warehouse
+    assert list(find_left(tmp_path / "w/quarantine", ['"dear"']))
+    Path(config).write_text(Path(config).read_text() + "privacy: {raw_records_days: 0}\n")
+
+    run_all(jvm, config, "three")
+
+    kept = {row["run_id"]: row["raw_record"] != NO_RECORD for row in run.lake.read_rows(QUARANTINE)}
+    assert kept == {"one": False, "two": False, "three": True}
+    Path(config).write_text(Path(config).read_text().replace("days: 0", "days: 1"))
+    run_all(jvm, config, "four")
+    assert [row["raw_record"] != NO_RECORD for row in run.lake.read_rows(QUARANTINE, run_ids=["three"])] == [True, True]
+    (version,) = {file.stem[:20] for file in (tmp_path / "w/quarantine/_delta_log").glob("*.checkpoint.parquet")}
+    assert min(file.stem for file in (tmp_path / "w/quarantine/_delta_log").glob("*.json")) >= version

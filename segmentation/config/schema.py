@@ -214,6 +214,9 @@ class Privacy(Section):
     """What is kept about persons."""
 
     raw_records: Literal["keep", "off"] = Field("keep", description="rows set aside as they were read, in quarantine, or not")
+    raw_records_days: int | None = Field(
+        None, ge=0, le=36_500, description="days after which a run's records leave quarantine and its history; never by default"
+    )
     min_cell: int = Field(
         10, ge=1, le=1000, description="smallest group of customers that representation shows; 1 shows every one"
     )

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from segmentation.errors import QualityError
 from segmentation.redaction import known_secrets
-from segmentation.tables import KEPT
+from segmentation.tables import KEPT, NO_RECORD
 
 OBJECTION = "objection"  # to being profiled, GDPR Art. 21
 
@@ -118,7 +118,7 @@ def build_quarantine(frame: DataFrame, *, source: str, run_id: str, key: Sequenc
         F.when(is_shown, customer.cast("string")).alias("customer_id"),
         F.when(is_shown, key_text).otherwise("?").alias("row_key"),
         _hide(F.col("_source_file")).alias("source_file"),
-        F.when(is_shown & F.lit(keeps_records), F.to_json("_raw")).otherwise("{}").alias("raw_record"),
+        F.when(is_shown & F.lit(keeps_records), F.to_json("_raw")).otherwise(NO_RECORD).alias("raw_record"),
         "_row_hash",
     )
 

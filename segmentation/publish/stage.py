@@ -1,7 +1,7 @@
 """Tables of a run, checked against each other, to the current ones: names laid over, one commit, ``current_*`` after it."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ from segmentation.tables import (
     Table,
 )
 from segmentation.warehouse.champions import find_champion
+from segmentation.warehouse.forgetting import take_out_records
 from segmentation.warehouse.leftovers import drop_run, find_old
 from segmentation.warehouse.mending import find_shown
 from segmentation.warehouse.models import load_model
@@ -67,6 +68,7 @@ def publish(run: Run) -> str:
         run.write_rows((segments, SEGMENTS))
     publish_run(run, facts=facts, tables=_tables(run), published_at=datetime.now(UTC))
     _drop_old(run)
+    _take_out_records(run)
     there = {row[name] for row in segments for name in ("segment_id", "segment_key")}
     unknown = sorted(map(str, {*looks.names, *looks.colors} - there))
     is_told = unknown and not run.scored_with
@@ -87,6 +89,15 @@ def _drop_old(run: Run) -> None:
     spared = {run.run_id, champion, shown["run_id"] if shown else None, *used} - {None}
     for old in find_old(list(rows.values()), keep=keep, spared={str(one) for one in spared}):
         drop_run(lake, rows[old])
+
+
+def _take_out_records(run: Run) -> None:
+    """Take the records of other runs, as they were read, out of quarantine once they are old enough."""
+    days = run.config.privacy.raw_records_days
+    if days is not None:
+        latest = run.started_at - timedelta(days=days)
+        rows = run.lake.read_rows(RUNS)
+        take_out_records(run.lake, [row["run_id"] for row in rows if row["run_id"] != run.run_id and row["started_at"] <= latest])
 
 
 def _judge(run: Run, known: dict[str, Any]) -> tuple[str, Rows] | None:

@@ -23,7 +23,7 @@ from segmentation.tables.core import (
 )
 from segmentation.tables.features import FEATURES
 from segmentation.tables.grid import BORDERS, CENTROIDS, COMPARE, DECISION, GRID, STABILITY
-from segmentation.tables.ingest import CHECKS, CUSTOMERS, KEPT, QUARANTINE, ROW_COUNTS, TRANSACTIONS
+from segmentation.tables.ingest import CHECKS, CUSTOMERS, KEPT, NO_RECORD, QUARANTINE, ROW_COUNTS, TRANSACTIONS
 from segmentation.tables.lineage import LINEAGE, REACH, TRANSITIONS
 from segmentation.tables.monthly import CHAMPIONS, COMPONENTS, DRIFT, PREPARATION, STREAMED_ASSIGNMENTS
 from segmentation.tables.runs import CURRENT, DROPPED, FAILED, PUBLISHED, RUNNING, RUNS
@@ -73,6 +73,7 @@ __all__ = [
     "MAP_AXES",
     "MONEY",
     "MONEY_TOTAL",
+    "NO_RECORD",
     "PREPARATION",
     "PROFILES",
     "PUBLISHED",

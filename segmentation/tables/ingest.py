@@ -28,6 +28,7 @@ CUSTOMERS = Table(
     (RUN_ID, CUSTOMER_ID),
 )
 
+NO_RECORD = "{}"  # in place of a row as it was read, where privacy keeps none
 KEPT = "kept"  # the outcome of a row that is not set aside
 
 ROW_COUNTS = Table(
@@ -70,6 +71,6 @@ QUARANTINE = Table(
         Column("customer_id", STRING, "the row's customer, where it has one"),
         Column("row_key", STRING, "the row's order and product, or its product", required=True),
         Column("source_file", STRING, "file the row was read from; null for a catalog table"),
-        Column("raw_record", STRING, "JSON: the declared columns as they were read", required=True),
+        Column("raw_record", STRING, "JSON: the declared columns as they were read; {} where privacy keeps none", required=True),
     ),
 )

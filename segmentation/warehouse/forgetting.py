@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from segmentation.errors import PublishError
-from segmentation.tables import CURRENT, EVERY, EXEMPLARS, QUARANTINE, Table
+from segmentation.tables import CURRENT, EVERY, EXEMPLARS, NO_RECORD, QUARANTINE, Table
 from segmentation.warehouse.lake import Lake
 
 _LOG = re.compile(r"^[0-9]{20}\.json$")
@@ -38,8 +38,25 @@ def forget_rows(folder: Path, table: Table, ids: Sequence[str], pseudonyms: Sequ
     Without the log a reader cannot go back to before; the checkpoint made here says what the table is.
     """
     place = folder / table.name
-    delta = DeltaTable(str(place))
-    delta.delete(_names(table, ids, pseudonyms))
+    DeltaTable(str(place)).delete(_names(table, ids, pseudonyms))
+    _cut_history(place)
+
+
+def take_out_records(lake: Lake, run_ids: Sequence[str]) -> None:
+    """Take the records of runs as they were read out of quarantine, in a local folder out of its history too."""
+    if not run_ids:
+        return
+    condition = f"run_id IN ({', '.join(map(_quoted, run_ids))}) AND raw_record <> '{NO_RECORD}'"
+    if not is_local(lake):
+        lake.spark.sql(f"UPDATE {lake.by_spark.identifier(QUARANTINE)} SET raw_record = '{NO_RECORD}' WHERE {condition}")
+        return
+    place = local_folder(lake) / QUARANTINE.name
+    if DeltaTable(str(place)).update({"raw_record": f"'{NO_RECORD}'"}, predicate=condition)["num_updated_rows"]:
+        _cut_history(place)
+
+
+def _cut_history(place: Path) -> None:
+    """Remove the files that the newest version does not need, and the log that told of them."""
     delta = DeltaTable(str(place))
     delta.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
     delta = DeltaTable(str(place))
@@ -94,8 +111,13 @@ def local_folder(lake: Lake) -> Path:
     PublishError
         If it lies elsewhere: files are removed there by other means, which docs/privacy.md names.
     """
-    if lake.path is None or "://" in lake.path or not lake.is_plain:
+    if lake.path is None or not is_local(lake):
         raise PublishError(
             "forget", expected="a warehouse in a folder of this machine", found=lake.path or str(lake.catalog_schema)
         )
     return Path(lake.path.removeprefix("file:"))
+
+
+def is_local(lake: Lake) -> bool:
+    """Say whether the warehouse is a folder of this machine, whose files can be removed."""
+    return lake.path is not None and "://" not in lake.path and lake.is_plain

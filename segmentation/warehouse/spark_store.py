@@ -89,7 +89,7 @@ class SparkStore:
             self._make_at_path(whole, table, run_id, said)
             return
         self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.catalog_schema}")
-        creator = whole.writeTo(self._identifier(table)).using("delta").options(**said)
+        creator = whole.writeTo(self.identifier(table)).using("delta").options(**said)
         if run_id is not None:
             creator = creator.partitionedBy("run_id")
         for name, value in (PROTOCOL | PROPERTIES).items():
@@ -113,7 +113,7 @@ class SparkStore:
         if run_id is not None:
             writer = writer.partitionBy("run_id")
         writer.save(self.place(table))
-        self.spark.sql(f"COMMENT ON TABLE {self._identifier(table)} IS '{_quoted(table.comment)}'")
+        self.spark.sql(f"COMMENT ON TABLE {self.identifier(table)} IS '{_quoted(table.comment)}'")
 
     def copy(self, table: Table, run_id: str, target: Table, published_seq: int) -> None:
         """Replace ``target`` as a whole by a run's slice of ``table``, and say of which publication it is."""
@@ -123,7 +123,7 @@ class SparkStore:
         """Return which publication a table of ``copy`` shows, None where nothing says so."""
         if not self.exists(target):
             return None
-        commits = self.spark.sql(f"DESCRIBE HISTORY {self._identifier(target)} LIMIT {LOOKED_BACK}")
+        commits = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(target)} LIMIT {LOOKED_BACK}")
         newest_first = commits.orderBy(F.desc("version")).select("userMetadata").collect()
         return read_published_seq(row.asDict() for row in newest_first)
 
@@ -139,7 +139,7 @@ class SparkStore:
 
     def delete(self, table: Table, run_id: str) -> None:
         """Take a run's rows out of a table, by one commit; its history keeps them until it is vacuumed."""
-        self.spark.sql(f"DELETE FROM {self._identifier(table)} WHERE {by_run(run_id)}")
+        self.spark.sql(f"DELETE FROM {self.identifier(table)} WHERE {by_run(run_id)}")
 
     def query(self, table: Table, question: str) -> list[dict[str, Any]]:
         """Return the answer to a question in SQL about ``{slice}``, the table."""
@@ -155,7 +155,8 @@ class SparkStore:
         protocol = self._snapshot(table).protocol()
         check_protocol(self.place(table), protocol.minReaderVersion(), protocol.minWriterVersion())
 
-    def _identifier(self, table: Table) -> str:
+    def identifier(self, table: Table) -> str:
+        """Return a table as SQL names it."""
         return _at_path(self.place(table)) if self.path else self.place(table)
 
     def _snapshot(self, table: Table) -> Any:
@@ -173,7 +174,7 @@ class SparkStore:
         names = {name: field.dataType.simpleString() for name, field in stored.items()}
         new = find_new_columns(table, names, self.place(table))
         if new:
-            self.spark.sql(f"ALTER TABLE {self._identifier(table)} ADD COLUMNS ({', '.join(map(_column_sql, new))})")
+            self.spark.sql(f"ALTER TABLE {self.identifier(table)} ADD COLUMNS ({', '.join(map(_column_sql, new))})")
         own = {field.name for field in table.columns}
         absent = {name: F.lit(None).cast(field.dataType) for name, field in stored.items() if name not in own}
         order = [*stored, *(field.name for field in new)]
