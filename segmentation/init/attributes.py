@@ -194,7 +194,8 @@ def _use_number(one: Attribute, clustered: Iterable[Attribute]) -> Attribute:
                 twin = f"moves with {other.name} (rank correlation {likeness:.2f})"
                 return one.used("; ".join(filter(None, (told, twin))), **options, weight=0.5)
     empty = f"{percent(one.column.missing)} empty: the median, and a coordinate of its own" if one.column.missing > 0 else ""
-    return one.used("; ".join(filter(None, (told, empty))), **options)
+    days = "a number of days" if one.type == "date" else ""
+    return one.used("; ".join(filter(None, (days, told, empty))), **options)
 
 
 def _find_same_level(one: Attribute, clustered: Iterable[Attribute]) -> str:

@@ -21,6 +21,7 @@ _ONLY_COMMA = re.compile(r"[+-]?[0-9.]*,(?:[0-9]{1,2}|[0-9]{4,})")
 # How missing numbers are written where they are not left empty.
 _NOTHING = re.compile(r"(?i)(?:n/?a|nan|null|none|nil|-+|\?|unknown|#n/a)")
 _CURRENCY = "[^0-9.,+-]"
+_MARK = re.compile(r"(?:[A-Z]{0,2}[€$£¥₹₽₺]|EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|HUF|BRL|INR|JPY|CNY|CAD|AUD|NZD|kr|zł|Kč|Ft|Rs)")
 _REMOVALS = (None, ",", _CURRENCY, "[^0-9.+-]")
 _MOST_OTHER = 0.02
 _DECIDING_VALUES = 2000
@@ -193,16 +194,15 @@ def _find_numbers(counts: dict[str, int], decimal_comma: bool) -> tuple[dict[str
         if decimal_comma and remove in (",", "[^0-9.+-]"):
             continue
         numbers = {text: number for text in told if (number := _to_number(text, remove, decimal_comma=decimal_comma)) is not None}
-        if sum(told[text] for text in numbers) >= (1 - _MOST_OTHER) * total and _keeps_order(numbers, remove):
+        if sum(told[text] for text in numbers) >= (1 - _MOST_OTHER) * total and _is_currency(numbers, remove):
             return numbers, remove
     return None
 
 
-def _keeps_order(numbers: dict[str, float], remove: str | None) -> bool:
-    """Say whether what is cut is a mark and no part of a code: few different letters beside the digits."""
-    if remove is None:
-        return True
-    return len({re.sub(r"[0-9.,+\s-]", "", text) for text in numbers}) <= 2
+def _is_currency(numbers: dict[str, float], remove: str | None) -> bool:
+    """Say whether what is cut marks money and is no part of a code, as the letters of K17."""
+    marks = {re.sub(r"[0-9.,+\s-]", "", text) for text in numbers} - {""}
+    return remove is None or all(_MARK.fullmatch(one) for one in marks)
 
 
 def _to_number(text: str, remove: str | None, *, decimal_comma: bool) -> float | None:

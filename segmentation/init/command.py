@@ -1,7 +1,5 @@
 """Paths of data in, a configuration file out that passes the same checks as one written by hand."""
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,16 +34,12 @@ def write_configuration(data: Sequence[str], *, output: str, is_forced: bool) ->
 
 def _save(place: Path, text: str) -> None:
     """Write a text that is a valid configuration, whole or not at all."""
+    unfinished = place.with_name(f".{place.name}.unfinished")
     try:
-        with tempfile.NamedTemporaryFile("w", dir=place.parent, suffix=".yaml", encoding="utf-8", delete=False) as file:
-            file.write(text)
-    except OSError as error:
-        raise ConfigError("--output", expected="a file that can be written", found=f"{place} ({error.strerror})") from None
-    try:
-        load_config(file.name)
-        Path(file.name).chmod(0o644)
-        os.replace(file.name, place)
+        unfinished.write_text(text, encoding="utf-8")
+        load_config(str(unfinished))
+        unfinished.replace(place)
     except OSError as error:
         raise ConfigError("--output", expected="a file that can be written", found=f"{place} ({error.strerror})") from None
     finally:
-        Path(file.name).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)

@@ -258,11 +258,11 @@ def _clustering(customers: int, of: str) -> Entry:
     if customers < _FEWEST:
         raise SourceError("DATA", expected=f"at least {_FEWEST} customers", found=f"{customers} in {of}")
     most = max(2, min(_MOST_K, customers // _PER_SEGMENT))
-    return Entry(
-        "clustering",
-        (
-            Entry("k_min", 2),
-            Entry("k_max", most, f"{customers:,} customers in {of}"),
-            Entry("min_share", 0.03, "a smaller segment is hardly worth a plan of its own"),
-        ),
-    )
+    entries = [
+        Entry("k_min", 2),
+        Entry("k_max", most, f"{customers:,} customers in {of}"),
+        Entry("min_share", 0.03, "a smaller segment is hardly worth a plan of its own"),
+    ]
+    if most > 2:
+        entries.append(Entry("max_share", 0.5, "a segment of more than half of the customers is no target group"))
+    return Entry("clustering", tuple(entries))

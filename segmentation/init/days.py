@@ -160,16 +160,14 @@ def _day_pattern(matches: Iterable[re.Match[str]], order: Order) -> str:
     first = found[0].groupdict()
     if "sep" not in first:
         return "yyyyMMdd"
-    year = "y" * max(len(one["y"]) for one in found)
+    numbers = [one[group] for one in found for group in ("a", "b", "d", "m") if group in first]
+    # Only a 0 in front says that each number has two digits; one letter reads both.
+    times = 2 if min(map(len, numbers)) == 2 and any(one.startswith("0") for one in numbers) else 1
+    day, month, year = "d" * times, "M" * times, "y" * max(len(one["y"]) for one in found)
     if "word" in first:
-        return first["sep"].join((_letters("d", [one["d"] for one in found]), "MMM", year))
-    if "a" not in first:
-        inner = (_letters("M", [one["m"] for one in found]), _letters("d", [one["d"] for one in found]))
-        return first["sep"].join((year, *inner))
-    letters = ("d", "M") if order == "day" else ("M", "d")
-    parts = [_letters(letter, [one[group] for one in found]) for letter, group in zip(letters, "ab", strict=True)]
-    return first["sep"].join((*parts, year))
-
-
-def _letters(letter: str, numbers: list[str]) -> str:
-    return letter * (2 if min(len(one) for one in numbers) == 2 else 1)
+        parts = [day, "MMM", year]
+    elif "a" not in first:
+        parts = [year, month, day]
+    else:
+        parts = [day, month, year] if order == "day" else [month, day, year]
+    return str(first["sep"]).join(parts)

@@ -24,7 +24,7 @@ def settle_form(form: DayForm, counts: DayCounts, *, prefers_day_first: bool) ->
         found.day_pattern,
         form.is_iso,
         form.has_offset,
-        found.is_open or not counts.is_whole and form.is_open,
+        found.is_open or (not counts.is_whole and form.is_open),
     )
 
 

@@ -1,6 +1,7 @@
 """Files in, their records out: CSV, JSON lines and Parquet as far as they are asked for, without Spark."""
 
 import bz2
+import codecs
 import csv
 import gzip
 import io
@@ -23,6 +24,7 @@ FileFormat = Literal["csv", "json", "parquet"]
 
 _PEEKED_BYTES = 2**18
 _PEEKED_RECORDS = 200
+_DECODED_CHUNKS = 4096  # a gibibyte: a letter beyond ASCII may come late
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _DELIMITERS = (",", ";", "\t", "|")
 _ENCODINGS = ("UTF-8", "windows-1252", "ISO-8859-1")
@@ -60,7 +62,7 @@ def find_shape(file: Path) -> Shape:
         return Shape("parquet", tuple(_flat_names(file)), Dialect())
     if head[:2] in (b"PK", b"\xd0\xcf") or head.startswith(b"%PDF"):
         raise SourceError(str(file), expected="CSV, JSON lines or Parquet", found="a file of another program; export it as CSV")
-    encoding = _find_encoding(head)
+    encoding = _find_encoding(file, head)
     text = head.decode(encoding, errors="ignore").lstrip("\ufeff")
     begin = text.lstrip()[:1]
     if begin == "[":
@@ -90,15 +92,17 @@ def _open(file: Path) -> Any:
     return opened(file) if opened else file.open("rb")
 
 
-def _find_encoding(head: bytes) -> str:
+def _find_encoding(file: Path, head: bytes) -> str:
+    """Return the first encoding that reads a file as far as it is looked at."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "UTF-16"
     for encoding in _ENCODINGS[:-1]:
+        decoder = codecs.getincrementaldecoder(encoding)()
         try:
-            head.decode(encoding)
-        except UnicodeDecodeError as error:
-            if error.start >= len(head) - 4 and len(head) == _PEEKED_BYTES:
-                return encoding  # a letter cut in two by the end of what was peeked at
+            with _open(file) as raw:
+                for chunk in itertools.islice(iter(lambda: raw.read(_PEEKED_BYTES), b""), _DECODED_CHUNKS):
+                    decoder.decode(chunk)
+        except (UnicodeDecodeError, EOFError):
             continue
         return encoding
     return _ENCODINGS[-1]

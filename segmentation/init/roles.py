@@ -226,7 +226,8 @@ def find_customer_key(profiles: Mapping[str, Profile], buyers: set[str]) -> Prof
     best = max((score for score, _ in named), default=0)
     if best:
         return next(one for score, one in named if score == best)
-    return next((one for one in unique if _ID.search(words_of(one.name))), unique[0] if len(unique) == 1 else None)
+    first = next(iter(profiles), None)  # where a key stands, whatever it is called
+    return next((one for one in unique if _ID.search(words_of(one.name)) or one.name == first), None)
 
 
 def name_table(profiles: Mapping[str, Profile]) -> str | None:

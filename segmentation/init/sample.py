@@ -1,10 +1,10 @@
 """Paths as a user gives them in, tables with their first rows out."""
 
-import glob
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -77,19 +77,16 @@ def take_samples(given: Sequence[str]) -> list[Sample]:
         If a path leads nowhere, a file is none that can be read, or there are more than three tables.
     """
     groups: dict[tuple[str, ...], list[tuple[str, Path, Shape]]] = {}
-    folders: dict[str, list[Path]] = {}
     for path in given:
         files = list(_expand(path))
-        if len(files) != 1 or str(files[0]) != path:
-            folders[path] = [file for file, _ in files_and_shapes(files, is_named=False)]
-        for file, shape in files_and_shapes(files, is_named=Path(path).is_file()):
+        for file, shape in _find_shapes(files, is_named=Path(path).is_file()):
             groups.setdefault((shape.format, *shape.names), []).append((path, file, shape))
     if len(groups) > 3:
         found = "; ".join(f"{members[0][1].name}: {', '.join(key[1:])}" for key, members in groups.items())
         raise SourceError("DATA", expected="at most three tables: transactions, products, customers", found=found)
     if not groups:
         raise SourceError("DATA", expected="files of CSV, JSON lines or Parquet", found=f"none in {', '.join(given)}")
-    return [_take(members, folders) for members in groups.values()]
+    return [_take(members) for members in groups.values()]
 
 
 def _expand(path: str) -> Iterator[Path]:
@@ -102,7 +99,8 @@ def _expand(path: str) -> Iterator[Path]:
         deeper = [one for folder in inner if folder.is_dir() and "=" in folder.name for one in sorted(folder.rglob("*"))]
         found = [one for one in (*inner, *deeper) if one.is_file() and not one.name.startswith((".", "_"))]
     else:
-        found = [place] if place.is_file() else [Path(one) for one in sorted(glob.glob(path)) if Path(one).is_file()]
+        matching = glob(path)  # noqa: PTH207  Path.glob knows no absolute patterns
+        found = [place] if place.is_file() else [Path(one) for one in sorted(matching) if Path(one).is_file()]
     if not found:
         raise SourceError("DATA", expected="a file, a folder with files, or a pattern", found=f"{path}, where there is none")
     if len(found) > _MOST_FILES:
@@ -110,7 +108,7 @@ def _expand(path: str) -> Iterator[Path]:
     yield from found
 
 
-def files_and_shapes(files: Sequence[Path], *, is_named: bool) -> Iterator[tuple[Path, Shape]]:
+def _find_shapes(files: Sequence[Path], *, is_named: bool) -> Iterator[tuple[Path, Shape]]:
     """Yield each file with its shape; of a folder, without those that are no data."""
     for file in files:
         try:
@@ -120,7 +118,7 @@ def files_and_shapes(files: Sequence[Path], *, is_named: bool) -> Iterator[tuple
                 raise
 
 
-def _take(members: Sequence[tuple[str, Path, Shape]], folders: dict[str, list[Path]]) -> Sample:
+def _take(members: Sequence[tuple[str, Path, Shape]]) -> Sample:
     """Read the first rows of a table, some of each of its files."""
     files, shape = [file for _, file, _ in members], members[0][2]
     shapes = {file: one for _, file, one in members}
@@ -144,21 +142,17 @@ def _take(members: Sequence[tuple[str, Path, Shape]], folders: dict[str, list[Pa
         raise SourceError(str(files[0]), expected="at least one row", found="a file of names alone")
     encoding = next((one.dialect.encoding for one in shapes.values() if one.dialect.encoding != "UTF-8"), shape.dialect.encoding)
     told = replace(shape, dialect=replace(shape.dialect, encoding=encoding))
-    return Sample(_path_of(members, folders), tuple(files), told, pd.concat(frames, ignore_index=True), is_whole, spans)
+    return Sample(_path_of(members), tuple(files), told, pd.concat(frames, ignore_index=True), is_whole, spans)
 
 
-def _path_of(members: Sequence[tuple[str, Path, Shape]], folders: dict[str, list[Path]]) -> str | list[str]:
+def _path_of(members: Sequence[tuple[str, Path, Shape]]) -> str | list[str]:
     """Return the path as it was given where that holds the files of this table and nothing else."""
     files = [file for _, file, _ in members]
     given = list(dict.fromkeys(path for path, _, _ in members))
-    if len(given) == 1 and (len(files) == 1 and given[0] not in folders or _holds_only(given[0], files)):
+    if len(given) == 1 and list(_expand(given[0])) == files:
         return given[0]
     paths = [str(file) for file in files]
     return paths if len(paths) > 1 else paths[0]
-
-
-def _holds_only(path: str, files: Sequence[Path]) -> bool:
-    return list(_expand(path)) == list(files)
 
 
 def count_days(sample: Sample, name: str, form: DayForm | None) -> DayCounts:
@@ -185,7 +179,7 @@ def _frames(sample: Sample, name: str) -> Iterator[tuple[pd.DataFrame, bool]]:
         yield sample.frame, sample.spans_lines
         return
     for file in sample.files:
-        yield from read_frames(file, replace(sample.shape), columns=[name], rows=_BATCH_ROWS)
+        yield from read_frames(file, sample.shape, columns=[name], rows=_BATCH_ROWS)
 
 
 def as_utc(column: Any) -> Any:
