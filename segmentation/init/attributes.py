@@ -1,6 +1,7 @@
 """Profiles of a table of customers in, its attributes and how each is used out."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ _MONEY = (
     r"revenue|umsatz|turnover|lifetime value|\bclv\b|\bltv\b",
     r"spen[dt]",
 )
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _BELOW, _ABOVE = re.compile(r"(?i)under|below|less|up to|<|unter|bis"), re.compile(r"(?i)over|above|more|\+|>|über|ab\b")
 _LADDERS = (
@@ -62,7 +64,8 @@ class Attribute:
 
 def name_attribute(column: str, taken: Iterable[str]) -> str:
     """Return a column's name as a name of the configuration, other than those taken."""
-    ascii_words = re.sub(r"[^a-z0-9 ]", "", words_of(column).replace("ß", "ss"))
+    plain = words_of(column).translate(_UMLAUTS)
+    ascii_words = re.sub(r"[^a-z0-9 ]", "", unicodedata.normalize("NFKD", plain))
     bare = re.sub(r" +", "_", ascii_words.strip()) or "attribute"
     bare = (bare if bare[0].isalpha() else f"a_{bare}")[:55].rstrip("_")
     forbidden = set(taken)

@@ -95,18 +95,25 @@ class Profile:
 
     def told(self) -> str:
         """Return in words what the values are."""
+        others = f"; others, as {self.odd}, are not read" if self.odd else ""
         if self.kind == "date":
             form = f" of the form {self.form.pattern}" if self.form is not None else ""
-            return f"{self.part} are dates{form}"
+            return f"{self.part} are dates{form}{others}"
         if self.kind == "number":
-            return f"{self.part} are numbers from {self.values.min():,.6g} to {self.values.max():,.6g}"
+            return f"{self.part} are numbers from {self.values.min():,.6g} to {self.values.max():,.6g}{others}"
         return f"{self.distinct:,} different texts in {self.filled:,} values"
 
     @property
     def part(self) -> str:
         """How much of what is filled is of the kind, in words."""
-        exact = self.read / max(self.filled, 1)
-        return f"all {self.filled:,} values" if self.read == self.filled else f"{percent(exact)} of {self.filled:,} values"
+        return tell_part(self.read, self.filled, "values")
+
+
+def tell_part(some: int, of: int, what: str) -> str:
+    """Return in words how many of them there are; a few that lack are counted."""
+    if some == of:
+        return f"all {of:,} {what}"
+    return f"all but {of - some:,} of {of:,} {what}" if some >= 0.99 * of else f"{percent(some / max(of, 1))} of {of:,} {what}"
 
 
 def has_decimal_comma(sample: Sample) -> bool:

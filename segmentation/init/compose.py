@@ -8,7 +8,7 @@ from segmentation import catalogue
 from segmentation.config.write import Entry
 from segmentation.errors import SourceError
 from segmentation.init.attributes import Attribute, describe_attributes, find_revenue, name_attribute, use_attributes
-from segmentation.init.columns import Profile, is_nothing
+from segmentation.init.columns import Profile, is_nothing, tell_part
 from segmentation.init.days import DayForm
 from segmentation.init.guesses import Table, buyers_of, customer_key, product_columns
 from segmentation.init.newest import count_dates, find_end, newest_of, settle_form
@@ -84,8 +84,8 @@ def compose(tables: dict[str, Table]) -> list[Entry]:
 def name_warehouse(tables: Mapping[str, Table]) -> str:
     """Return the first word of the name of the main table's file or folder."""
     sample = next(iter(tables[name] for name in ("transactions", "customers") if name in tables)).sample
-    first = sample.path if isinstance(sample.path, str) else sample.path[0]
-    stem = re.split(r"[\\/]", first.rstrip("/"))[-1].partition(".")[0].strip("*?")
+    one = sample.path if isinstance(sample.path, str) and "*" not in sample.path else str(sample.files[0].parent)
+    stem = re.split(r"[\\/]", one.rstrip("/"))[-1].partition(".")[0]
     return name_attribute(stem or "customers", ())
 
 
@@ -139,8 +139,8 @@ def _transactions(table: Table, purchases: Purchases, *, with_category: bool) ->
 
 def _tell_dates(form: DayForm | None, read: int, rows: int) -> str:
     if form is None:
-        return f"{percent(read / max(rows, 1))} of {rows:,} rows have a date"
-    told = f"{percent(read / max(rows, 1))} of {rows:,} rows are dates of the form {form.pattern}"
+        return f"{tell_part(read, rows, 'rows')} have a date"
+    told = f"{tell_part(read, rows, 'rows')} are dates of the form {form.pattern}"
     if form.is_iso:
         return f"{told}, which needs no pattern"
     return f"{told}; look here: day and month could change places" if form.is_open else told

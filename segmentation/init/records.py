@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import lzma
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _DECODED_CHUNKS = 4096  # a gibibyte: a letter beyond ASCII may come late
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _DELIMITERS = (",", ";", "\t", "|")
 _ENCODINGS = ("UTF-8", "windows-1252", "ISO-8859-1")
+_VALUE = re.compile(r"[-+]?\d[\d.,/: TZ+-]*")
 _BLANKS = " \t\r\n\u00a0\u200b\ufeff"
 
 
@@ -139,7 +141,7 @@ def _peek_records(text: str, delimiter: str) -> list[list[str]]:
 def _names_columns(first: Sequence[str]) -> bool:
     """Say whether the first record names columns: names are no numbers and no dates, and there are no two alike."""
     cells = [one.strip() for one in first]
-    return not any(one[:1].isdigit() or one[:1] in "-+." for one in cells if one) and len({*cells}) == len(cells)
+    return not any(_VALUE.fullmatch(one) for one in cells) and len({*cells}) == len(cells)
 
 
 def csv_records(file: Path, dialect: Dialect) -> Iterator[tuple[list[str], bool]]:
@@ -176,11 +178,23 @@ def _json_records(file: Path, encoding: str) -> Iterator[dict[str, Any]]:
 
 
 def _flat_names(file: Path) -> list[str]:
-    """Return the columns of a Parquet file that hold one value a row."""
+    """Return the columns of a Parquet file that hold one value a row.
+
+    Raises
+    ------
+    SourceError
+        If it is damaged, or has instants in nanoseconds, for which Spark refuses the whole file.
+    """
     try:
-        schema = pq.read_schema(file)
+        schema, stored = pq.read_schema(file), pq.ParquetFile(file).schema
     except (pa.ArrowException, OSError) as error:
         raise SourceError(str(file), expected="a Parquet file", found=str(error)) from None
+    for place in range(len(stored.names)):
+        column = stored.column(place)
+        if column.physical_type == "INT64" and "nanoseconds" in str(column.logical_type):
+            raise SourceError(
+                str(file), expected="instants in microseconds, which Spark reads", found=f"column {column.name} in nanoseconds"
+            )
     return [one.name for one in schema if not pa.types.is_nested(one.type) and not pa.types.is_binary(one.type)]
 
 
@@ -198,7 +212,7 @@ def read_frames(
     if shape.format == "parquet":
         for batch in pq.ParquetFile(file).iter_batches(batch_size=rows, columns=wanted):
             frame = pa.Table.from_batches([batch]).to_pandas(ignore_metadata=True, date_as_object=False)
-            yield frame.apply(lambda column: column.map(_tidy) if column.dtype == object else column), False
+            yield frame.apply(_plain), False
         return
     if shape.format == "json":
         objects = _json_records(file, shape.dialect.encoding)
@@ -212,6 +226,12 @@ def read_frames(
             name: [_tidy(record[place]) if place < len(record) else None for record, _ in read] for name, place in places.items()
         }
         yield pd.DataFrame(cells, dtype=object), any(spans for _, spans in read)
+
+
+def _plain(column: Any) -> Any:
+    """Return a column of Parquet with tidy text; what is stored as a dictionary, as the values it stands for."""
+    is_text = column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype)
+    return column.astype(object).map(_tidy, na_action="ignore") if is_text else column
 
 
 def _tidy(value: Any) -> Any:

@@ -19,6 +19,7 @@ SAMPLE_ROWS = 50_000
 DATED_ROWS = 30_000_000
 _BATCH_ROWS = 100_000
 _MOST_FILES = 1000
+_DATA_SUFFIXES = {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def take_samples(given: Sequence[str]) -> list[Sample]:
     groups: dict[tuple[str, ...], list[tuple[str, Path, Shape]]] = {}
     for path in given:
         files = list(_expand(path))
-        for file, shape in _find_shapes(files, is_named=Path(path).is_file()):
+        for file, shape in _find_shapes(files, are_named=not Path(path).is_dir()):
             groups.setdefault((shape.format, *shape.names), []).append((path, file, shape))
     if len(groups) > 3:
         found = "; ".join(f"{members[0][1].name}: {', '.join(key[1:])}" for key, members in groups.items())
@@ -108,13 +109,13 @@ def _expand(path: str) -> Iterator[Path]:
     yield from found
 
 
-def _find_shapes(files: Sequence[Path], *, is_named: bool) -> Iterator[tuple[Path, Shape]]:
-    """Yield each file with its shape; of a folder, without those that are no data."""
+def _find_shapes(files: Sequence[Path], *, are_named: bool) -> Iterator[tuple[Path, Shape]]:
+    """Yield each file with its shape; of a folder, without those that do not look like data and are not named so."""
     for file in files:
         try:
             yield file, find_shape(file)
         except SourceError:
-            if is_named:
+            if are_named or _DATA_SUFFIXES & set(file.suffixes):
                 raise
 
 
