@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segmentation import catalogue
+from segmentation.config.schema import TAKEN
 from segmentation.config.write import Entry
 from segmentation.errors import SourceError
 from segmentation.init.attributes import Attribute, describe_attributes, find_revenue, name_attribute, use_attributes
@@ -22,7 +23,6 @@ _HEAD = (
     "Written by segmentation init. A comment says what in the data a guess rests on: check it against what you know. "
     "docs/options.md has every option."
 )
-_TAKEN = ("run_id", "customer_id", "as_of", "features", "prediction", "segment_id", "customers", "rank", "k", "share")
 _FEWEST, _MOST_K, _PER_SEGMENT = 4, 8, 10
 _CATEGORY_SHARES = Entry(
     "category_shares",
@@ -89,7 +89,7 @@ def name_warehouse(tables: Mapping[str, Table]) -> str:
     return name_attribute(stem or "customers", ())
 
 
-def _source(table: Table) -> list[Entry]:
+def _source(table: Table, *, spans_lines: bool) -> list[Entry]:
     """Return how a table is to be read."""
     sample, dialect = table.sample, table.sample.shape.dialect
     width = len(sample.shape.names)
@@ -105,6 +105,8 @@ def _source(table: Table) -> list[Entry]:
             entries.append(Entry("header", list(sample.shape.names), "the first line is no line of names; give better ones"))
     if sample.shape.format != "parquet" and dialect.encoding != "UTF-8":
         entries.append(Entry("encoding", dialect.encoding, "there are letters that are not UTF-8"))
+    if spans_lines:
+        entries.append(Entry("multiline", True, "there is a record that spans lines"))
     if table.decimal_comma:
         entries.append(Entry("decimal_comma", True, "there are numbers as 1,5 that a point does not explain"))
     return entries
@@ -130,9 +132,7 @@ def _transactions(table: Table, purchases: Purchases, *, with_category: bool) ->
             one, note = several[0], purchases.notes.get(role, "")
             told = _tell_key(one) if role.endswith("_id") else _tell(one)
             columns.append(Entry(role, _column_value(one), "; ".join(filter(None, (tell_role(role, one), told, note)))))
-    entries = _source(table)
-    if counts.spans_lines:
-        entries.append(Entry("multiline", True, "there is a record that spans lines"))
+    entries = _source(table, spans_lines=counts.spans_lines)
     source = Entry("transactions", (*entries, Entry("columns", tuple(columns))))
     return source, Entry("as_of", end, f"first day not seen: {said}")
 
@@ -179,7 +179,7 @@ def _date_value(one: Profile, form: DayForm | None) -> Any:
 
 
 def _products(tables: dict[str, Table], purchases: Purchases) -> Entry:
-    found = product_columns(tables)
+    table, found = tables["products"], product_columns(tables)
     known = set(found["product_id"].keys.dropna())
     sold = purchases.columns["product_id"][0].keys.dropna()
     told = f"{_tell_key(found['product_id'])}; {percent(float(sold.isin(known).mean()))} of the purchases looked at are of these"
@@ -187,13 +187,13 @@ def _products(tables: dict[str, Table], purchases: Purchases) -> Entry:
         Entry("product_id", _column_value(found["product_id"]), told),
         Entry("category", _column_value(found["category"]), _tell(found["category"])),
     )
-    return Entry("products", (*_source(tables["products"]), Entry("columns", columns)))
+    return Entry("products", (*_source(table, spans_lines=table.sample.spans_lines), Entry("columns", columns)))
 
 
 def _customers(tables: dict[str, Table], sources: list[Entry]) -> list[Attribute]:
     """Append the source of customers to ``sources``; return its attributes."""
     table, key = tables["customers"], customer_key(tables)
-    taken = {*_TAKEN, *catalogue.BY_NAME}
+    taken = {*TAKEN, *catalogue.BY_NAME}
     attributes = describe_attributes(table.profiles, key=key.name, is_whole=table.sample.is_whole, taken=taken)
     used = [one for one in attributes if one.type]
     if not used:
@@ -201,9 +201,7 @@ def _customers(tables: dict[str, Table], sources: list[Entry]) -> list[Attribute
     said = _tell_key(key)
     if buyers := buyers_of(tables):
         said += f"; {percent(len(buyers & set(key.keys.dropna())) / len(buyers))} of the buyers looked at are among them"
-    entries = [*_source(table)]
-    if table.sample.spans_lines:
-        entries.append(Entry("multiline", True, "there is a record that spans lines"))
+    entries = _source(table, spans_lines=table.sample.spans_lines)
     lines = [Entry(one.name, {"from": one.column.name, "type": one.type, **one.details}, one.said) for one in used]
     left = [Entry("", comment=f"left out: {one.column.name} ({one.said})") for one in attributes if not one.type]
     entries += [Entry("customer_id", _column_value(key), said), Entry("attributes", (*lines, *left))]

@@ -90,7 +90,7 @@ TRAITS: Mapping[str, Trait] = {
             r"\b(?:transaction|ticket|purchase|bon\b|bill\b|cart\b|sales?\b|trans\b|txn)",
         ),
         _is_order,
-        r"\bline\b|\bitem\b|position",
+        r"\bline\b|\bitem\b|position|\borders\b|\bcount\b",
         is_id=True,
     ),
     "product_id": Trait(
@@ -234,7 +234,8 @@ def name_table(profiles: Mapping[str, Profile]) -> str | None:
     """Return which of the sources a table is, None where its columns fit none."""
     found = find_transactions(profiles)
     named = find_column("customer_id", profiles, set())
-    has_lines = bool({"order_id", "product_id", "quantity"} & set(found))
+    # A row per customer may tell of orders and items too, but holds the id of none.
+    has_lines = any(_ID.search(words_of(one.name)) for role in ("order_id", "product_id") for one in found.get(role, ()))
     is_unique = named is not None and named.is_unique
     if not missing_of_transactions(found) and (has_lines or not is_unique):
         return "transactions"

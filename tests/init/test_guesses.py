@@ -107,6 +107,21 @@ def test_a_folder_of_three_tables_is_three_sources(tmp_path: Path) -> None:
     assert config.features.use["plan"].role == "describe"
 
 
+def test_a_row_per_customer_is_no_purchase_though_it_tells_of_some(tmp_path: Path) -> None:
+    draw = random.Random(8)
+    rows = [
+        f"{n},{date(2024, 1, 1) + timedelta(days=n)},{draw.randrange(60)},{draw.randrange(90)},{draw.lognormvariate(4, 1):.2f}"
+        for n in range(60)
+    ]
+    (tmp_path / "crm.csv").write_text("customer_id,last_order_date,orders,items,total_spend\n" + "\n".join(rows))
+
+    config = look_at(tmp_path, "crm.csv")
+
+    assert config.sources.transactions is None
+    assert set(config.features.use) == {"last_order_days", "orders", "items", "total_spend"}
+    assert config.as_of == date(2024, 3, 1)
+
+
 @pytest.mark.parametrize(
     ("frame", "said"),
     [
