@@ -91,7 +91,7 @@ def _peek(file: Path) -> bytes:
 
 def _open(file: Path) -> Any:
     opened = _OPENERS.get(file.suffix)
-    return opened(file) if opened else file.open("rb")
+    return io.BufferedReader(opened(file), _PEEKED_BYTES) if opened else file.open("rb")
 
 
 def _find_encoding(file: Path, head: bytes) -> str:
