@@ -35,6 +35,7 @@ _COMMANDS = {"run": STAGE_NAMES, "score": SCORE_STAGES, **{name: (name,) for nam
 _WHOLE = {"run": "run every stage and publish", "score": "score the customers of today with a model that stays as it is"}
 _DOCTOR = "check what a run needs before any work; list what killed runs left"
 _FORGET = "take customers out of every table, its history and the reports"
+_INIT = "look at data files and write a commented configuration for them"
 _VIEWS = {
     "explain": "say why a customer is in a segment",
     "report": "draw the report of a published run",
@@ -98,6 +99,15 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--exit-on-drift", action="store_true", help="leave with 10, 11 or 12 for re-score, refit or new segmentation"
             )
+    beginning = commands.add_parser("init", help=_INIT, description=_INIT)
+    beginning.add_argument(
+        "data", nargs="+", metavar="DATA", help="files, folders or patterns: transactions, products, customers"
+    )
+    beginning.add_argument(
+        "--output", default="segmentation.yaml", metavar="FILE", help="the YAML file; segmentation.yaml by default"
+    )
+    beginning.add_argument("--force", action="store_true", help="replace the file if it is there")
+    beginning.add_argument("--verbose", action="store_true", help="show stack traces")
     doctor = _add_command(commands, "doctor", _DOCTOR)
     doctor.add_argument("--as-of", metavar="YYYY-MM-DD", help="first day not seen")
     doctor.add_argument("--input", action="append", default=[], metavar="SOURCE=PATH", help="where a source lies")
@@ -130,6 +140,11 @@ def _add_command(commands: Any, name: str, told: str) -> argparse.ArgumentParser
 
 def _run(options: argparse.Namespace) -> int:
     """Do what the command says; return 0, or what the doctor's worst finding ends a run with."""
+    if options.command == "init":
+        from segmentation.init.command import write_configuration
+
+        print(redact("\n".join(write_configuration(options.data, output=options.output, is_forced=options.force))))
+        return 0
     if options.command in _VIEWS or options.command in monthly.TOLD:
         _open_and_do(options)
         return 0

@@ -21,7 +21,7 @@ def _check_label(text: str) -> str:
 
 Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_check_label)]
 # What tables and models call their own; a source's column may be called so, an attribute made from it may not.
-_TAKEN = ("run_id", "customer_id", "as_of", "features", "prediction", "segment_id", "customers", "rank", "k", "share")
+TAKEN = ("run_id", "customer_id", "as_of", "features", "prediction", "segment_id", "customers", "rank", "k", "share")
 SegmentNumber = Annotated[int, Field(ge=0, lt=100)] | Annotated[str, Field(pattern=r"^S[0-9]{4,9}$")]
 
 
@@ -252,7 +252,7 @@ class Config(Section):
     def _features_exist(self) -> "Config":
         declared = self.sources.customers.attributes if self.sources.customers else {}
         attributes = set(declared)
-        clash = sorted(attributes & {*catalogue.BY_NAME, *_TAKEN} | {name for name in attributes if "__" in name})
+        clash = sorted(attributes & {*catalogue.BY_NAME, *TAKEN} | {name for name in attributes if "__" in name})
         clash += sorted(name for name in attributes if name.startswith(catalogue.SHARE_PREFIX))
         if clash:
             raise ValueError(f"sources.customers.attributes: other names than {', '.join(clash)} are expected")
