@@ -22,6 +22,11 @@ _CODES = re.compile(
 )
 _IDS = re.compile(r"\b(?:ids?|no|nr|num|number|nummer|codes?|key|uuid|index)$")
 _OUTCOMES = re.compile(r"\b(?:churn\w*|target|label|outcome|response|responded|default\w*|exited|attrition\w*|cancelled)\b")
+PROTECTED = "a protected trait by its name: counted by segment, and looked at by nothing else"
+# Traits that the law protects, such as Charter of Fundamental Rights of the EU, Art. 21.
+_PROTECTED = re.compile(
+    r"\b(?:gender|sex|geschlecht|sexe|genero|race|ethnic\w*|religion|nationality|disab\w*|orientation|marital\w*)\b"
+)
 _MONEY = (
     r"total.*(?:spen|charge|amount|revenue|paid|sales)",
     r"revenue|umsatz|turnover|lifetime value|\bclv\b|\bltv\b",
@@ -56,6 +61,11 @@ class Attribute:
     def is_binary(self) -> bool:
         """Whether it has two values."""
         return self.column.distinct == 2
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether it is, by its name, what nobody shall be treated by."""
+        return self.type == "category" and bool(_PROTECTED.search(words_of(self.column.name)))
 
     def used(self, said: str, **options: Any) -> "Attribute":
         """Return the same attribute, used otherwise."""
@@ -162,13 +172,15 @@ def use_attributes(attributes: Iterable[Attribute]) -> list[Attribute]:
     used: list[Attribute] = []
     for one in attributes:
         used.append(_use(one, used))
-    if sum(one.use.get("role") != "describe" for one in used) < 2:
+    if sum("role" not in one.use for one in used) < 2:
         used = [_promote(one) for one in used]
     return used
 
 
 def _use(one: Attribute, before: list[Attribute]) -> Attribute:
-    clustered = [other for other in before if other.use.get("role") != "describe"]
+    clustered = [other for other in before if "role" not in other.use]
+    if one.is_protected:
+        return one.used(PROTECTED, role="audit")
     if _OUTCOMES.search(words_of(one.column.name)):
         return one.used("named as an outcome: shown, not clustered on", role="describe")
     if one.column.missing > 0.5:
@@ -215,7 +227,7 @@ def _find_same_level(one: Attribute, clustered: Iterable[Attribute]) -> str:
 
 def _promote(one: Attribute) -> Attribute:
     """Cluster on an attribute with two values where there is little else."""
-    is_other = not one.is_binary or _OUTCOMES.search(words_of(one.column.name)) or one.column.missing > 0.5
+    is_other = not one.is_binary or one.is_protected or _OUTCOMES.search(words_of(one.column.name)) or one.column.missing > 0.5
     return one if is_other else one.used("there is little else to cluster on", weight=0.5)
 
 

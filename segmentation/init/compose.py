@@ -8,7 +8,7 @@ from segmentation import catalogue
 from segmentation.config.schema import TAKEN
 from segmentation.config.write import Entry
 from segmentation.errors import SourceError
-from segmentation.init.attributes import Attribute, describe_attributes, find_revenue, name_attribute, use_attributes
+from segmentation.init.attributes import PROTECTED, Attribute, describe_attributes, find_revenue, name_attribute, use_attributes
 from segmentation.init.columns import Profile, is_nothing, tell_part
 from segmentation.init.days import DayForm
 from segmentation.init.guesses import Table, buyers_of, customer_key, product_columns
@@ -65,7 +65,7 @@ def compose(tables: dict[str, Table]) -> list[Entry]:
         customers, of = len(summarise_customers(purchases)), table.sample.rows
     else:
         described = use_attributes(_customers(tables, sources))
-        if not any(one.use.get("role") != "describe" for one in described):
+        if not any("role" not in one.use for one in described):
             raise _no_attribute(tables["customers"])
         head += _as_of_attributes(described)
         features = _attribute_features(described)
@@ -230,7 +230,9 @@ def _order_features(purchases: Purchases, described: Sequence[Attribute], *, is_
         if name != "items_per_order" or "quantity" in purchases.columns:
             use.append(Entry(name, {"role": "describe"}, said))
     empty = "attributes are shown and not clustered on, so that segments are of behaviour; role: cluster does"
-    for place, one in enumerate(described):
+    for one in (one for one in described if one.is_protected):
+        use.append(Entry(one.name, {"role": "audit"}, PROTECTED))
+    for place, one in enumerate(one for one in described if not one.is_protected):
         use.append(Entry(one.name, {"role": "describe"}, empty if place == 0 else ""))
     entries = []
     if (measured := find_measured(purchases)) is not None:

@@ -174,3 +174,10 @@ def test_bands_and_ladders_have_an_order(levels: list[str], ordered: list[str] |
 def test_names_of_columns_become_names_of_attributes(column: str, words: str, name: str) -> None:
     assert words_of(column) == words
     assert name_attribute(column, {"customer_id", "k"}) == name
+
+
+def test_a_protected_trait_is_only_counted(tmp_path: Path) -> None:
+    people = [f"c{n},{n * 37 % 101}.5,{n * 53 % 97},{'mf'[n % 2]}" for n in range(60)]
+    (tmp_path / "people.csv").write_text("id,spend,visits,Gender\n" + "\n".join(people) + "\n")
+
+    assert look_at(tmp_path, "people.csv").audited == ["gender"]
