@@ -81,11 +81,16 @@ def find_borders(points: Array, weights: Array, centers: Array, label: Labels | 
     label : shape (rows,)
         The segment of each row; without it that of the nearest centre.
     """
-    squares = np.maximum((points**2).sum(1)[:, None] - 2 * points @ centers.T + (centers**2).sum(1), 0.0)
-    label = squares.argmin(1) if label is None else label
+    squares, label = _measure(points, centers, label)
     return [
         _look_between(points, weights, centers, squares, label, first, second) for first, second in _neighbours(squares, label)
     ]
+
+
+def _measure(points: Array, centers: Array, label: Labels | None) -> tuple[Array, Labels]:
+    """Return each row's squared distance to each centre, and its label, that of the nearest centre where none is given."""
+    squares = np.maximum((points**2).sum(1)[:, None] - 2 * points @ centers.T + (centers**2).sum(1), 0.0)
+    return squares, squares.argmin(1) if label is None else label
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,13 @@ def _look_inside(points: Array, weights: Array, rng: np.random.Generator) -> Bor
 
 def count_parts(points: Array, weights: Array, centers: Array, label: Labels | None = None) -> int:
     """Return how many parts are left when segments without a valley between them are joined; see ``find_borders``."""
-    return len(set(join_segments(find_borders(points, weights, centers, label), len(centers))))
+    squares, label = _measure(points, centers, label)
+    part = list(range(len(centers)))
+    for first, second in _neighbours(squares, label):
+        # What is joined already by others need not be looked at: in a crowd all but K - 1 borders.
+        if part[first] != part[second] and not _look_between(points, weights, centers, squares, label, first, second).is_valley:
+            _join(part, first, second)
+    return len(set(part))
 
 
 def join_segments(borders: Sequence[Border], segments: int) -> list[int]:
@@ -146,9 +157,13 @@ def join_segments(borders: Sequence[Border], segments: int) -> list[int]:
     part = list(range(segments))
     for one in borders:
         if not one.is_valley:
-            low, high = sorted((part[one.first], part[one.second]))
-            part = [low if place == high else place for place in part]
+            _join(part, one.first, one.second)
     return part
+
+
+def _join(part: list[int], first: int, second: int) -> None:
+    low, high = sorted((part[first], part[second]))
+    part[:] = [low if place == high else place for place in part]
 
 
 def spread_ties(points: Array, rng: np.random.Generator) -> Array:
