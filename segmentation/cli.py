@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,8 +13,9 @@ from rich.console import Console, RenderableType
 from segmentation import __version__, monthly
 from segmentation.config.load import load_config
 from segmentation.config.sources import SOURCE_NAMES
-from segmentation.errors import ConfigError, PublishError, SegmentationError
+from segmentation.errors import ConfigError, PublishError
 from segmentation.faults import explain
+from segmentation.log import FORMS, Log, make_log
 from segmentation.redaction import redact
 from segmentation.report.explain import explain_customer
 from segmentation.report.stage import find_published, read_told, report_place, save_report
@@ -36,6 +38,9 @@ _WHOLE = {"run": "run every stage and publish", "score": "score the customers of
 _DOCTOR = "check what a run needs before any work; list what killed runs left"
 _FORGET = "take customers out of every table, its history and the reports"
 _INIT = "look at data files and write a commented configuration for them"
+_STOPPED = 130
+# What an event tells of the run that it says is published.
+_PUBLISHED = ("k", "customers", "rows_read", "rows_set_aside", "decision", "drift_verdict", "scored_with", "model_path")
 _VIEWS = {
     "explain": "say why a customer is in a segment",
     "report": "draw the report of a published run",
@@ -51,26 +56,27 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or the exit code of the error that one line on standard error tells of."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    verbose = "--verbose" in arguments
-    try:
-        return _run(_parser().parse_args(arguments))
-    except SegmentationError as error:
-        return _report(error, str(error), error.exit_code, verbose)
-    except Exception as error:
-        told = explain(error)
-        if told is None:
-            raise
-        return _report(error, str(told), told.exit_code, verbose)
-    except KeyboardInterrupt:
-        print("segmentation: stopped; what was published stays current", file=sys.stderr)
-        return 130
+    with make_log("json" if _asks_json(arguments) else "text") as log:
+        try:
+            options = _parser().parse_args(arguments)
+            log.note("command_started", command=options.command, version=__version__)
+            exit_code = _run(options, log)
+            log.note("command_ended", command=options.command, exit_code=exit_code, seconds=log.seconds())
+            return exit_code
+        except Exception as error:
+            told = explain(error)
+            log.fail(error, told, verbose="--verbose" in arguments)
+            if told is None and not log.tells_all:
+                raise
+            return 1 if told is None else told.exit_code
+        except KeyboardInterrupt:
+            log.stop("stopped; what was published stays current", exit_code=_STOPPED)
+            return _STOPPED
 
 
-def _report(error: BaseException, line: str, exit_code: int, verbose: bool) -> int:
-    if verbose:
-        sys.excepthook(type(error), error, error.__traceback__)
-    print(f"segmentation: {redact(line)}", file=sys.stderr)
-    return exit_code
+def _asks_json(arguments: Sequence[str]) -> bool:
+    """Say whether a command line asks for a log in JSON; a wrong one is told of in that form too."""
+    return "--log=json" in arguments or ("--log", "json") in pairwise(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -135,10 +141,13 @@ def _add_command(commands: Any, name: str, told: str) -> argparse.ArgumentParser
     command.add_argument("--config", required=True, metavar="FILE", help="the YAML file")
     command.add_argument("--warehouse", metavar="PATH", help="folder or URI of the tables")
     command.add_argument("--verbose", action="store_true", help="show Spark's messages and stack traces")
+    command.add_argument(
+        "--log", choices=FORMS, default="text", help="text for people, or a JSON object a line on standard error"
+    )
     return command
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, log: Log) -> int:
     """Do what the command says; return 0, or what the doctor's worst finding ends a run with."""
     if options.command == "init":
         from segmentation.init.command import write_configuration
@@ -146,16 +155,17 @@ def _run(options: argparse.Namespace) -> int:
         print(redact("\n".join(write_configuration(options.data, output=options.output, is_forced=options.force))))
         return 0
     if options.command in _VIEWS or options.command in monthly.TOLD:
-        _open_and_do(options)
+        _open_and_do(options, log)
         return 0
     if options.command == "doctor":
-        return _examine(options)
+        return _examine(options, log)
     if options.command == "forget":
         from segmentation.forget import forget, read_ids
 
         config = load_config(options.config, warehouse=options.warehouse, is_to_run=False)
         ids = read_ids(options.ids, options.file)
-        print("\n".join(forget(open_lake(config.warehouse, None), ids, is_dry_run=options.dry_run)))
+        for line in forget(open_lake(config.warehouse, None), ids, is_dry_run=options.dry_run):
+            log.tell("forgotten", line, is_dry_run=options.dry_run)
         return 0
     config = load_config(
         options.config,
@@ -166,73 +176,79 @@ def _run(options: argparse.Namespace) -> int:
     )
     check_pyspark()
     # Spark ML takes seconds to import, which neither a wrong command nor one that only reads need spend.
+    from segmentation.gauge import named_jobs
     from segmentation.ingest.files import measure_sources
     from segmentation.pipeline import execute, make_request
-    from segmentation.progress import Progress
+    from segmentation.progress import make_progress
     from segmentation.warehouse.session import open_session
 
     stages, is_whole = _COMMANDS[options.command], options.command in _WHOLE
     request = make_request(config, options.run_id, stages, draws=is_whole, resumes=getattr(options, "resume", False))
     request = replace(request, model=getattr(options, "model", None))
-    progress = Progress()
+    progress = make_progress(log)
+    progress.about(request.run_id)
     with progress.stage("start Spark"):
         spark, is_own = open_session(verbose=options.verbose, source_bytes=measure_sources(config.sources))
     try:
         run = execute(spark, request, progress)
         if "publish" in request.stages:
-            verdict = _show(run, is_drawn=request.draws)
+            with named_jobs(spark.sparkContext, "show"):  # in a catalog even small tables are read by Spark
+                verdict = _show(run, log, is_drawn=request.draws)
             return monthly.exit_code_of(verdict) if getattr(options, "exit_on_drift", False) else 0
-        print(f"run id {run.run_id}")
+        log.tell("run_id", f"run id {run.run_id}")
     finally:
         if is_own:
             spark.stop()
     return 0
 
 
-def _examine(options: argparse.Namespace) -> int:
-    """Print what the doctor finds, a line each."""
+def _examine(options: argparse.Namespace, log: Log) -> int:
+    """Tell what the doctor finds, a line each."""
     config = load_config(
         options.config, as_of=options.as_of, inputs=_inputs(options.input), warehouse=options.warehouse, is_to_run=False
     )
     check_pyspark()
-    from segmentation.doctor import examine, examine_machine, print_findings
+    from segmentation.doctor import Finding, examine, examine_machine, tell_findings
+    from segmentation.gauge import named_jobs
     from segmentation.warehouse.session import open_session
 
-    print(f"ok       configuration  {options.config}")
-    found = print_findings(examine_machine(config))
+    tell_findings([Finding("configuration", "ok", options.config)], log)
+    found = tell_findings(examine_machine(config), log)
     if not any(one.status == "failed" for one in found):
         spark, is_own = open_session(verbose=options.verbose)
         try:
-            found += print_findings(examine(spark, config, is_dry_run=options.dry_run, repairs=options.repair))
+            with named_jobs(spark.sparkContext, "doctor"):
+                found += tell_findings(examine(spark, config, is_dry_run=options.dry_run, repairs=options.repair), log)
         finally:
             if is_own:
                 spark.stop()
     return next((one.exit_code for one in found if one.status == "failed"), 0)
 
 
-def _open_and_do(options: argparse.Namespace) -> None:
+def _open_and_do(options: argparse.Namespace, log: Log) -> None:
     """Open the warehouse, without Spark where nothing needs it, and do what looks at no source."""
     config = load_config(options.config, warehouse=options.warehouse, is_to_run=False)
     do = _draw_or_tell if options.command in _VIEWS else monthly.carry_out
     if not needs_session(config.warehouse) and not monthly.needs_spark(options.command):
-        do(options, open_lake(config.warehouse, None))
+        do(options, open_lake(config.warehouse, None), log)
         return
     check_pyspark()
     from segmentation.warehouse.session import open_session
 
     spark, is_own = open_session(verbose=options.verbose)
     try:
-        do(options, open_lake(config.warehouse, spark))
+        do(options, open_lake(config.warehouse, spark), log)
     finally:
         if is_own:
             spark.stop()
 
 
-def _draw_or_tell(options: argparse.Namespace, lake: Lake) -> None:
+def _draw_or_tell(options: argparse.Namespace, lake: Lake, log: Log) -> None:
     finish_if_free(lake)
     published = find_published(lake, options.run_id)
+    log.about(run_id=published.run_id)
     if options.command == "report":
-        print(redact(f"Report: {save_report(published)}"))
+        log.tell("report_drawn", f"Report: {save_report(published)}")
         return
     if options.command == "explain":
         _print_wide(explain_customer(published, options.customer))
@@ -258,10 +274,13 @@ def _inputs(pairs: Sequence[str]) -> dict[str, str]:
     return inputs
 
 
-def _show(run: "Run", *, is_drawn: bool) -> str | None:
+def _show(run: "Run", log: Log, *, is_drawn: bool) -> str | None:
     """Print the segments, where the tables lie, and how to query one; return the verdict on drift."""
     published = find_published(run.lake, run.run_id)
     verdict: str | None = published.row.get("drift_verdict")
+    log.note(
+        "published", **{name: published.row[name] for name in _PUBLISHED}, warehouse=run.lake.path or run.lake.catalog_schema
+    )
     _print_wide(tabulate(read_told(published)))
     place = run.lake.place(CURRENT["segments"])
     where = run.lake.path or run.lake.catalog_schema

@@ -3,7 +3,6 @@
 import importlib.metadata
 import platform
 import shutil
-import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +21,7 @@ from segmentation.errors import SegmentationError
 from segmentation.faults import explain
 from segmentation.ingest.declared import declare_columns
 from segmentation.ingest.files import read_source, readable, told
+from segmentation.log import Log
 from segmentation.redaction import redact
 from segmentation.tables import CURRENT, EVERY, STRING, Column, Table
 from segmentation.warehouse.lake import Lake, open_lake
@@ -31,6 +31,7 @@ from segmentation.warehouse.requirements import check_java
 from segmentation.warehouse.session import DELTA_VERSION, delta_version
 
 Status = Literal["ok", "warning", "failed"]
+_LEVELS: dict[Status, str] = {"ok": "info", "warning": "warning", "failed": "error"}
 _WORKER_PACKAGES = ("numpy", "pandas", "pyarrow")
 _LITTLE_DISK = 2 * 2**30
 _SHOWN_ROWS = 3
@@ -203,11 +204,11 @@ def _examine_leftovers(lake: Lake, *, repairs: bool) -> Iterator[Finding]:
         yield Finding("leftover", "ok", "none of killed runs")
 
 
-def print_findings(findings: Iterator[Finding]) -> list[Finding]:
-    """Print each finding as it comes, and return them."""
+def tell_findings(findings: Iterable[Finding], log: Log) -> list[Finding]:
+    """Tell each finding as it comes, and return them."""
     found = []
     for one in findings:
-        print(one.line(), flush=True)
+        facts = {"check": one.check, "status": one.status, "exit_code": one.exit_code}
+        log.tell("finding", one.said, text=one.line(), level=_LEVELS[one.status], **facts)
         found.append(one)
-    sys.stdout.flush()
     return found

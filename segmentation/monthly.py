@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from segmentation.errors import ModelError
+from segmentation.log import Log
 from segmentation.score_sql import SOURCE, check_sql, read_centers, write_sql
 from segmentation.tables import CENTROIDS, COMPONENTS, GRID, PREPARATION, SEGMENTS
 from segmentation.warehouse.champions import CHAMPION, find_champion, find_model, promote, roll_back
@@ -43,9 +44,9 @@ def needs_spark(name: str) -> bool:
     return name == "stream"
 
 
-def carry_out(options: argparse.Namespace, lake: Lake) -> None:
-    """Do what a command of ``TOLD`` asks for, and print what was done."""
-    _COMMANDS[options.command](options, lake)
+def carry_out(options: argparse.Namespace, lake: Lake, log: Log) -> None:
+    """Do what a command of ``TOLD`` asks for, and tell what was done."""
+    _COMMANDS[options.command](options, lake, log)
 
 
 def exit_code_of(verdict: str | None) -> int:
@@ -53,21 +54,21 @@ def exit_code_of(verdict: str | None) -> int:
     return EXIT_CODES.get((verdict or "").partition(":")[0], 0)
 
 
-def _promote(options: argparse.Namespace, lake: Lake) -> None:
+def _promote(options: argparse.Namespace, lake: Lake, log: Log) -> None:
     with lake.locked():
         told = promote(lake, options.run_id, at=datetime.now(UTC))
         finish_publication(lake)
-    print(told)
+    log.tell("promoted", told)
 
 
-def _roll_back(options: argparse.Namespace, lake: Lake) -> None:
+def _roll_back(options: argparse.Namespace, lake: Lake, log: Log) -> None:
     with lake.locked():
         told = roll_back(lake, options.run_id, at=datetime.now(UTC))
         finish_publication(lake)
-    print(told)
+    log.tell("rolled_back", told)
 
 
-def _tell_sql(options: argparse.Namespace, lake: Lake) -> None:
+def _tell_sql(options: argparse.Namespace, lake: Lake, log: Log) -> None:
     run_id = find_model(lake, options.run_id)
     rows = {table.name: lake.read_rows(table, run_ids=[run_id]) for table in (GRID, PREPARATION, COMPONENTS, CENTROIDS)}
     check_sql(next((row for row in rows["grid"] if row["is_chosen"]), None), run_id)
@@ -77,7 +78,7 @@ def _tell_sql(options: argparse.Namespace, lake: Lake) -> None:
     print(write_sql(rows["preparation"], rows["components"], centers, run_id=run_id, source=options.source), end="")
 
 
-def _stream(options: argparse.Namespace, lake: Lake) -> None:
+def _stream(options: argparse.Namespace, lake: Lake, log: Log) -> None:
     from segmentation.assign.stream import Frozen, score_stream
     from segmentation.readings import read_limits
     from segmentation.warehouse.models import load_model
@@ -88,10 +89,11 @@ def _stream(options: argparse.Namespace, lake: Lake) -> None:
     segments = sorted(lake.read_rows(SEGMENTS, run_ids=[run_id]), key=lambda row: int(row["segment_id"]))
     frozen = Frozen(run_id, model, centers, limits, tuple(row["segment_key"] for row in segments))
     rows = score_stream(lake.by_spark, frozen, options.source, options.checkpoint, files=options.files_per_batch)
-    print(f"{rows:,} rows scored with the model of {run_id}")
+    log.about(run_id=run_id)
+    log.tell("streamed", f"{rows:,} rows scored with the model of {run_id}", rows=rows)
 
 
-_COMMANDS: Mapping[str, Callable[[argparse.Namespace, Lake], Any]] = {
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace, Lake, Log], Any]] = {
     "promote": _promote,
     "rollback": _roll_back,
     "sql": _tell_sql,

@@ -15,8 +15,10 @@ _MOST_THREADS = 4
 
 def side_by_side(spark: SparkSession, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """Return ``work`` of each item, in order, several at once: small jobs mostly wait for the driver."""
+    # Wrapped once an item: threads that share one wrapping share the names of their jobs and Spark's number of the query.
+    inheriting = [(inheritable_thread_target(spark)(work), item) for item in items]
     with ThreadPool(max(1, min(_MOST_THREADS, len(items)))) as pool:
-        return pool.map(inheritable_thread_target(spark)(work), items, chunksize=1)
+        return pool.map(lambda one: one[0](one[1]), inheriting, chunksize=1)
 
 
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:

@@ -13,8 +13,10 @@ from segmentation.config.schema import Config
 from segmentation.errors import PublishError, SegmentationError
 from segmentation.faults import explain
 from segmentation.features.stage import build_features
+from segmentation.gauge import named_jobs
 from segmentation.grid.stage import fit_grid
 from segmentation.ingest.stage import ingest
+from segmentation.metrics import gathered, measured
 from segmentation.progress import Progress
 from segmentation.publish.stage import publish
 from segmentation.readings import check_frozen
@@ -54,24 +56,37 @@ def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
     """Run the stages asked for, in one session, and return what is known of the run."""
     config, lake = request.config, open_lake(request.config.warehouse, spark)
     with lake.locked():
-        for mended in finish_publication(lake):
-            progress.say(mended)
-        run_id, stages = _find_work(lake, request)
-        model = find_model(lake, request.model) if request.model else None
-        run = Run(run_id=run_id, config=config, lake=lake, started_at=datetime.now(UTC), scored_with=model)
-        if model is not None:
-            _check_score(run)
-        try:
-            for name in stages:
-                with progress.stage(name, spark.sparkContext) as told, _accounted(run, name):
-                    told.append(STAGES[name](run))
-        finally:
-            run.let_go()
-            run.hands.frames.clear()
-        if request.draws:
-            with progress.stage("report", spark.sparkContext) as told:
-                told.append(save_report(find_published(run.lake, run.run_id)))
+        with named_jobs(spark.sparkContext, "start"):
+            for mended in finish_publication(lake):
+                progress.say(mended, event="mended")
+            run_id, stages = _find_work(lake, request)
+            progress.about(run_id)
+            model = find_model(lake, request.model) if request.model else None
+            run = Run(run_id=run_id, config=config, lake=lake, started_at=datetime.now(UTC), scored_with=model)
+            if model is not None:
+                _check_score(run)
+        with gathered(run):
+            try:
+                for name in stages:
+                    with _watched(run, name, progress) as told, _accounted(run, name):
+                        told.append(STAGES[name](run))
+            finally:
+                run.let_go()
+                run.hands.frames.clear()
+            if request.draws:
+                with _watched(run, "report", progress) as told:
+                    told.append(save_report(find_published(run.lake, run.run_id)))
     return run
+
+
+@contextmanager
+def _watched(run: Run, stage: str, progress: Progress) -> Iterator[list[str]]:
+    """Report a stage while it works, name its Spark jobs, and write down what it took."""
+    context = run.lake.spark.sparkContext
+    with progress.stage(stage, context) as told, named_jobs(context, stage) as group:
+        with measured(run, stage, group) as figures:
+            yield told
+        told.figures |= figures
 
 
 def _check_score(run: Run) -> None:

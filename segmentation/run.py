@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 from pyspark.storagelevel import StorageLevel
@@ -12,6 +13,7 @@ from pyspark.storagelevel import StorageLevel
 import segmentation
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError, PublishError
+from segmentation.gauge import name_step, named_step
 from segmentation.parallel import side_by_side
 from segmentation.tables import FAILED, PUBLISHED, RUNNING, RUNS, Rows, Table
 from segmentation.warehouse.lake import Lake
@@ -26,6 +28,7 @@ class Hands:
     rows: dict[str, Rows] = field(default_factory=dict)
     model: PipelineModel | None = None
     held: list[DataFrame] = field(default_factory=list)
+    written: dict[str, int] = field(default_factory=dict)  # rows by table, of the stage at work
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,10 @@ class Run:
     def model_path(self) -> str:
         """Where the run's model lies."""
         return f"{self.lake.models}/{self.model_run_id}"
+
+    def step(self, step: str) -> None:
+        """Say what the Spark jobs from here on are for, in Spark's UI and event log: "grid: k-means"."""
+        name_step(self.lake.spark.sparkContext, step)
 
     def read(self, table: Table) -> DataFrame:
         """Return this run's slice of a table: the frame at hand, else the stored one.
@@ -73,15 +80,25 @@ class Run:
         """Replace this run's slice of each table by rows that the driver made; ``run_id`` is filled in."""
         for rows, table in outputs:
             self.hands.rows[table.name] = [{"run_id": self.run_id, **row} for row in rows]
+            self.hands.written[table.name] = len(self.hands.rows[table.name])
 
         def write(table: Table) -> None:
-            self.lake.write_rows(self.hands.rows[table.name], table, run_id=self.run_id)
+            with named_step(self.lake.spark.sparkContext, f"write {table.name}"):
+                self.lake.write_rows(self.hands.rows[table.name], table, run_id=self.run_id)
 
         side_by_side(self.lake.spark, write, [table for _, table in outputs])
 
     def write_frame(self, frame: DataFrame, table: Table, *, rows: int | None) -> None:
         """Replace this run's slice of a table by a frame of so many rows (None: any number), and hand it on as written."""
-        self.hands.frames[table.name] = self.lake.write_frame(frame, table, run_id=self.run_id, rows=rows)
+        with named_step(self.lake.spark.sparkContext, f"write {table.name}"):
+            self.hands.frames[table.name] = self.lake.write_frame(frame, table, run_id=self.run_id, rows=rows)
+        if self.lake.is_plain:  # its log has the number; elsewhere Spark would have to count
+            self.hands.written[table.name] = self.lake.store.count(table, self.run_id)
+
+    def write_arrow(self, rows: pa.Table, table: Table) -> None:
+        """Replace this run's slice of a table by rows of Arrow, which the next stage reads back."""
+        self.lake.store.replace(rows, table, self.run_id)
+        self.hands.written[table.name] = rows.num_rows
 
     def hold(self, frame: DataFrame) -> DataFrame:
         """Return ``frame`` cached until ``let_go`` or the end of the run."""

@@ -1,5 +1,6 @@
 """The doctor says before any work what a run would stumble over."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,16 @@ def test_a_sound_place_passes_and_the_source_is_read_on_trial(
     assert "2 rows can be read; not as declared: unreadable_age 1" in told
     assert "small tables are written by delta-rs, large ones by Spark" in told
     assert [path.name for path in (tmp_path / "w").iterdir()] == [".lock"]  # the trial left nothing
+
+
+def test_findings_are_events_of_a_log_in_json(jvm: SparkSession, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code = main(["doctor", "--config", write_config(tmp_path, "none.csv"), "--log", "json"])
+
+    told = capsys.readouterr()
+    found = {one["check"]: one for one in map(json.loads, told.err.splitlines()) if one["event"] == "finding"}
+    assert told.out == ""
+    assert (found["Spark"]["level"], found["Spark"]["status"]) == ("info", "ok")
+    assert (found["source customers"]["level"], found["source customers"]["exit_code"]) == ("error", code)
 
 
 def test_a_missing_source_fails_with_the_code_of_a_run(

@@ -13,6 +13,7 @@ SLICES = sorted(path.parent.name for path in PACKAGE.glob("*/stage.py"))
 KNOWS_RUNS = {
     "cli.py",
     "doctor.py",
+    "metrics.py",
     "pipeline.py",
     "run.py",
     "readings.py",

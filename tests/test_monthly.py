@@ -1,5 +1,6 @@
 """Month after month: a champion, scores with its frozen model, drift, and a stream that is killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from segmentation.errors import ModelError, PublishError
 from segmentation.pipeline import STAGES, Request, execute
 from segmentation.progress import Progress
 from segmentation.run import Run
-from segmentation.tables import ASSIGNMENTS, CHAMPIONS, CURRENT, DRIFT, FEATURES, RUNS, SEGMENTS
+from segmentation.tables import ASSIGNMENTS, CHAMPIONS, CURRENT, DRIFT, FEATURES, RUN_METRICS, RUNS, SEGMENTS
 
 SCORED = tuple(name for name in STAGES if name != "grid")
 CLOCK = ("run_id", "started_at", "published_at", "published_seq", "table_versions")
@@ -103,6 +104,22 @@ def test_the_same_customers_scored_are_where_they_were(jvm: SparkSession, traine
     assert (told["scored_with"], told["k"], told["drift_verdict"].partition(":")[0]) == ("jan", row_of(run, "jan")["k"], "keep")
     assert row_of(run, "jan")["drift_verdict"] is None
     assert (Path(config).parent / "w/reports/same/report.html").exists()
+    taken = {row["stage"]: row for row in run.lake.read_rows(RUN_METRICS, run_ids=["same"])}
+    assert set(taken) == {*SCORED, "report"}
+    assert (taken["ingest"]["rows_in"], taken["publish"]["rows_in"]) == (600, 600)
+    assert taken["assign"]["rows_out"] >= 600
+
+
+def test_what_promote_and_rollback_did_are_events(trained: tuple[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["--config", trained[0], "--run-id", "jan", "--log", "json"]
+
+    codes = [main([command, *common]) for command in ("promote", "rollback")]
+
+    told = capsys.readouterr()
+    events = [(one["event"], one.get("said")) for one in map(json.loads, told.err.splitlines())]
+    assert (codes, told.out) == ([0, 0], "")
+    assert events[1] == ("promoted", "jan is the champion now, the first")
+    assert events[4][0] == "rolled_back"
 
 
 def test_a_score_twice_is_the_same_rows_in_one_more_version(jvm: SparkSession, trained: tuple[str, Run]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ from segmentation.tables import (
     GRID,
     PUBLISHED,
     ROW_COUNTS,
+    RUN_METRICS,
     RUNS,
     SEGMENTS,
     STREAMED_ASSIGNMENTS,
@@ -172,6 +174,7 @@ def test_the_same_run_twice_is_the_same_rows_and_one_more_version(
     config = write_small(tmp_path)
     run = run_all(jvm, config)
     names = ["transactions", *TABLES, *(table.name for table in CURRENT.values())]
+    names.remove(RUN_METRICS.name)  # which says how long each took
 
     def state() -> dict[str, tuple[int, Any]]:
         tables = {name: deltalake.DeltaTable(f"{run.lake.path}/{name}") for name in names}
@@ -254,10 +257,27 @@ features: {{use: {{spend: {{}}}}}}
 clustering: {{k_min: 2, k_max: 4, seeds: [1]}}
 """)
 
+    last = max(jobs_of(jvm), default=-1)
     run = run_all(jvm, str(config))
 
+    said = [description for number, description in jobs_of(jvm).items() if number > last]
+    assert len(said) > 50
+    # Delta puts its own name before, and what it does after.
+    assert [one for one in said if not re.match(rf"(Delta: )*({'|'.join(STAGES)}|start|end)\b", one)] == []
+    taken = {row["stage"]: row for row in run.lake.read_rows(RUN_METRICS)}
+    assert set(taken) == set(STAGES)
+    assert taken["assign"]["rows_out"] >= 90
     assert jvm.table("spark_catalog.segments_test.current_segments").count() == first_row(run.read(RUNS))["k"] == 3
     assert jvm.table("spark_catalog.segments_test.current_assignments").count() == 90
+
+
+def jobs_of(spark: SparkSession) -> dict[int, str]:
+    """Return what each job of the session says of itself, by its number."""
+    context: Any = spark.sparkContext._jsc.sc()
+    context.listenerBus().waitUntilEmpty()
+    jobs = context.statusStore().jobsList(None)
+    found = [jobs.apply(place) for place in range(jobs.size())]
+    return {one.jobId(): "" if one.description().isEmpty() else str(one.description().get()) for one in found}
 
 
 def test_stages_one_by_one_equal_one_run(jvm: SparkSession, tmp_path: Path) -> None:
@@ -311,6 +331,8 @@ def test_a_run_that_failed_is_resumed_after_its_last_whole_stage(
     assert (row["status"], row["finished_stage"], row["failure"]) == (PUBLISHED, "publish", None)
     after = {name: deltalake.DeltaTable(f"{tmp_path}/w/{name}").version() for name in before}
     assert {name: version - before[name] for name, version in after.items()} == dict.fromkeys(before, 1)  # of the run "whole"
+    taken = whole.lake.read_rows(RUN_METRICS, run_ids=["broken"])
+    assert sorted(row["stage"] for row in taken) == sorted(STAGES)  # those before it failed, and those after
     labels = [
         sorted((row["customer_id"], row["segment_id"]) for row in whole.lake.read_rows(ASSIGNMENTS, run_ids=[run_id]))
         for run_id in ("broken", "whole")

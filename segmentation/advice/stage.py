@@ -36,6 +36,7 @@ def advise(run: Run) -> str:
     }
     has_orders = config.sources.transactions is not None
     days = config.segments.baseline_days or everyone.usual_gap or _DAYS
+    run.step("count whom the advice speaks to")
     counted = count_addressed(
         place_members(run, known),
         [one for own in found.values() for one in own],

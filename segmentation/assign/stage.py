@@ -48,10 +48,13 @@ from segmentation.warehouse.models import load_model
 def assign_customers(run: Run) -> str:
     """Let the model place every customer, measure how clearly, and say which segment is which of the run before."""
     known = check_featured(run)
+    run.step("place customers")
     members = place_members(run, known)
     centers = read_centers(run.read_model_rows(CENTROIDS))
+    run.step("match with the run before")
     former = _find_former(run, known)
     matches, moves, basis = _match(run, members, former, len(centers))
+    run.step("measure how clearly customers are placed")
     keys = Keys(tuple(one.key for one in matches if one.segment_id is not None), _day(run, known))
     labelled = members.select("customer_id", "features", F.col("segment_id").alias("prediction"))
     measured = measure_members(labelled, len(centers))
@@ -63,8 +66,9 @@ def assign_customers(run: Run) -> str:
         told = labelled.join(history, on="customer_id", how="left")
     point_bytes = known["customers"] * len(centers[0]) * 8
     if run.lake.is_plain and point_bytes <= run.config.clustering.driver_bytes:
+        run.step("collect assignments")
         rows = collect_assignments(told, centers, measured, **how)
-        run.lake.store.replace(rows, ASSIGNMENTS, run.run_id)
+        run.write_arrow(rows, ASSIGNMENTS)
         reach = _measure_reach(rows)
     else:
         run.write_frame(build_assignments(told, centers, measured, **how), ASSIGNMENTS, rows=None)
@@ -77,6 +81,7 @@ def assign_customers(run: Run) -> str:
     )
     if run.scored_with:  # the silhouette judges a choice of K, and none was made
         return f"{known['customers']:,} customers scored with the model of {run.scored_with}"
+    run.step("silhouette by ClusteringEvaluator")
     silhouette, looked_at = evaluate_by_spark(labelled, customers=known["customers"], segments=len(centers))
     note(run, spark_silhouette=silhouette, spark_silhouette_customers=looked_at)
     changes = [tell(one) for one in matches if one.verdict not in ("first", "survived")]

@@ -19,6 +19,7 @@ from segmentation.warehouse.mending import find_shown
 def build_features(run: Run) -> str:
     """Summarise transactions and attributes per customer, and lay the customers out for all that follows."""
     check_begun(run)
+    run.step("sum up customers")
     config = run.config
     orders, categories = None, dict[str, str]()
     if config.sources.transactions is not None:
@@ -44,6 +45,7 @@ def build_features(run: Run) -> str:
     run.write_frame(laid_out, table, rows=bound)
     run.hands.frames[FEATURES.name] = laid_out
     run.let_go(but=laid_out)
+    run.step("look for what is odd")
     count = run.lake.store.count(FEATURES, run.run_id)
     suspicions = _suspect(run, laid_out)
     run.write_rows(([*(row for row in run.read_rows(CHECKS) if row["stage"] == "ingest"), *suspicions], CHECKS))

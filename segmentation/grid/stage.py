@@ -36,12 +36,14 @@ def fit_grid(run: Run) -> str:
     # Before any work, so that too large a K is told at once.
     k_values = choose_k_values(clustering, asked_k=config.k, customers=customers)
     laid_out, ingredients, how = read_laid_out(run, known), choose_ingredients(run, known), config.preparation
+    run.step("prepare features")
     plan = plan_preparation(laid_out, ingredients, scaler=how.scaler, pca_components=how.pca_components)
     preparation = fit_preparation(laid_out, plan)
     prepared = preparation.model.transform(laid_out).select("customer_id", "features")
     if choose_solver(clustering) == "mllib":  # which reads it at every iteration
         run.hold(prepared)
     columns = name_columns(preparation)
+    run.step(f"{clustering.algorithm if clustering.algorithm != 'kmeans' else 'k-means'} K={k_values[0]}..{k_values[-1]}")
     solved = solve(prepared, columns, clustering, k_values=k_values, customers=customers)
     candidates, choice = weigh(solved, columns, clustering, asked_k=config.k)
     orders = {one[0].k: order_centers(one, preparation, revenue=config.revenue_feature) for one in solved.solutions}
@@ -65,15 +67,18 @@ def fit_grid(run: Run) -> str:
     )
     if policy == "fail":
         raise ModelError("clustering.no_structure", expected=wanted, found=decision)
+    run.step("make the model")
     order = order_centers(chosen, preparation, revenue=config.revenue_feature)
     model = build_whole_model(preparation, prepared, solved, chosen, order=order, clustering=clustering)
     k, seed, centers = chosen[0].k, chosen[0].seed, chosen[0].centers[order]
+    run.step("centres in the features' units")
     coordinates = centroid_rows(preparation, model, laid_out, centers)
     facts = {"run_id": run.run_id, "k": k, "seed": seed, "layout_partitions": known["layout_partitions"]}
     constants, components = preparation_rows(plan, preparation), component_rows(preparation)
     files = {}
     if clustering.algorithm == "kmeans":
         files = {"score.sql": write_sql(constants, components, centers.tolist(), run_id=run.run_id)}
+    run.step("save the model")
     save_model(run.lake.spark, model, run.model_path, facts, files=files)
     run.hands.model = model
     run.write_rows(([{"k": k, **row} for row in coordinates], CENTROIDS), (constants, PREPARATION), (components, COMPONENTS))

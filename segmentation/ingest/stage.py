@@ -55,7 +55,9 @@ def ingest(run: Run) -> str:
     try:
         for name in ("objections", "products", "transactions", "customers"):
             if getattr(run.config.sources, name) is not None:
+                run.step(f"read {name}")
                 judged[name] = _judge(run, name, judged, only_look=is_published)
+        run.step("count rows set aside")
         aside, counts = _count_aside(run, judged)
         note(run, input_fingerprint=_fingerprint(counts))
         if is_published and "transactions" in judged:

@@ -32,6 +32,7 @@ from segmentation.tables import (
     QUARANTINE,
     REPRESENTATION,
     ROW_COUNTS,
+    RUN_METRICS,
     RUNS,
     SEGMENT_RULES,
     SEGMENTS,
@@ -57,15 +58,18 @@ def publish(run: Run) -> str:
     """Check that the run's tables agree, lay the configuration's names over the segments, and make the run the current one."""
     known = check_featured(run)
     described = read_described(run, SEGMENTS)
+    run.step("check the tables against each other")
     facts = _audit(run, known, described)
     looks = run.config.segments
     # A score is called and painted as its model's run.
     segments = described if run.scored_with else lay_over(described, names=looks.names, colors=looks.colors)
+    run.step("drift")
     judged = _judge(run, known)
     run.write_rows((judged[1] if judged else [], DRIFT))
     facts["drift_verdict"] = judged[0] if judged else None
     if segments != described:
         run.write_rows((segments, SEGMENTS))
+    run.step("publish")
     publish_run(run, facts=facts, tables=_tables(run), published_at=datetime.now(UTC))
     _drop_old(run)
     _take_out_records(run)
@@ -131,11 +135,11 @@ def _judge(run: Run, known: dict[str, Any]) -> tuple[str, Rows] | None:
 
 
 def _tables(run: Run) -> list[Table]:
-    """Return the tables that a run of this configuration fills, but ``runs`` itself."""
+    """Return the tables that a run of this configuration fills, but ``runs`` itself and what is written after a stage."""
     sources = run.config.sources
     absent = [table for table, source in ((TRANSACTIONS, sources.transactions), (CUSTOMERS, sources.customers)) if source is None]
     absent += [] if run.config.audited else [REPRESENTATION]
-    absent += [RUNS, CHAMPIONS, STREAMED_ASSIGNMENTS, *(_OF_MODEL if run.scored_with else ())]
+    absent += [RUNS, RUN_METRICS, CHAMPIONS, STREAMED_ASSIGNMENTS, *(_OF_MODEL if run.scored_with else ())]
     return [table for table in EVERY if table not in absent]
 
 

@@ -65,6 +65,7 @@ def describe_segments(run: Run) -> str:
     audited = config.audited
     categories = computed_shares(known)
     numbers += categories
+    run.step("profiles")
     members = place_members(run, known)
     run.let_go(but=members)
     summary = _summarise(config, members, numbers, [*texts, *audited], known["customers"])
@@ -88,6 +89,7 @@ def describe_segments(run: Run) -> str:
         count_bins(members, scales).collect if scales else list,
         nearest if name else list,
     ]
+    run.step("rules, map, histograms, exemplars")
     rules, (points, axes), bins, examples = side_by_side(run.lake.spark, lambda job: job(), work)
     segments = [size.segment_id for size in summary.sizes]
     # Named at once: a published run that is repeated never shows other names in between.

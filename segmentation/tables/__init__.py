@@ -26,7 +26,7 @@ from segmentation.tables.grid import BORDERS, CENTROIDS, COMPARE, DECISION, GRID
 from segmentation.tables.ingest import CHECKS, CUSTOMERS, KEPT, NO_RECORD, QUARANTINE, ROW_COUNTS, TRANSACTIONS
 from segmentation.tables.lineage import LINEAGE, REACH, TRANSITIONS
 from segmentation.tables.monthly import CHAMPIONS, COMPONENTS, DRIFT, PREPARATION, STREAMED_ASSIGNMENTS
-from segmentation.tables.runs import CURRENT, DROPPED, FAILED, PUBLISHED, RUNNING, RUNS
+from segmentation.tables.runs import CURRENT, DROPPED, FAILED, PUBLISHED, RUN_METRICS, RUNNING, RUNS
 from segmentation.tables.segments import (
     EXEMPLARS,
     FIGURES,
@@ -84,6 +84,7 @@ __all__ = [
     "ROW_COUNTS",
     "RUNNING",
     "RUNS",
+    "RUN_METRICS",
     "SEGMENTS",
     "SEGMENT_MAP",
     "SEGMENT_RULES",

@@ -57,6 +57,36 @@ RUNS = Table(
     ),
 )
 
+RUN_METRICS = Table(
+    "run_metrics",
+    "What each stage of a run took, the last time it was run to its end.",
+    ("run_id", "stage"),
+    (
+        RUN_ID,
+        Column("stage", STRING, "stage of the run; report is the drawing of its report", required=True),
+        Column("ended_at", TIMESTAMP, "when it ended, UTC", required=True),
+        Column("rows_in", LONG, "rows it worked on, count: of all sources in ingest, those kept in features, then the customers"),
+        Column(
+            "rows_out", LONG, "rows it wrote into tables of the run other than runs, count; in a catalog all that Spark wrote"
+        ),
+        Column("seconds", DOUBLE, "time on the clock, seconds", required=True),
+        Column("driver_cpu_seconds", DOUBLE, "CPU time of the driver's Python, seconds", required=True),
+        Column("spark_jobs", INT, "Spark jobs, count; like all that follows null where Spark does not tell, or no longer knows"),
+        Column("spark_tasks", INT, "Spark tasks that ended, count"),
+        Column("executor_cpu_seconds", DOUBLE, "CPU time of the JVM's tasks, seconds; their Python workers are not in it"),
+        Column("bytes_read", LONG, "bytes that Spark's tasks read from files and cached frames"),
+        Column("bytes_written", LONG, "bytes that Spark's tasks wrote to files; what delta-rs writes is not in it"),
+        Column("bytes_shuffled", LONG, "bytes that Spark's tasks wrote for a shuffle"),
+        Column("bytes_spilled", LONG, "bytes that Spark's tasks wrote to disk for want of memory"),
+        Column("execution_memory_bytes", LONG, "memory that joins, sorts and sums of one Spark stage held, the largest, bytes"),
+        Column(
+            "peak_memory_bytes",
+            LONG,
+            "largest heap of an executor, bytes; null where no Spark stage lasted until Spark looked (every ten seconds)",
+        ),
+    ),
+)
+
 CURRENT = {
     table.name: replace(
         table,
