@@ -159,7 +159,7 @@ def _run(options: argparse.Namespace) -> int:
     request = replace(request, model=getattr(options, "model", None))
     progress = Progress()
     with progress.stage("start Spark"):
-        spark, is_own = open_session(verbose=options.verbose, source_bytes=measure_sources(config.sources))
+        spark, is_own = open_session(verbose=options.verbose, source_bytes=measure_sources(config.sources), places=config.places)
     try:
         run = execute(spark, request, progress)
         if "publish" in request.stages:
@@ -183,7 +183,7 @@ def _examine(options: argparse.Namespace) -> int:
     print(f"ok       configuration  {options.config}")
     found = print_findings(examine_machine(config))
     if not any(one.status == "failed" for one in found):
-        spark, is_own = open_session(verbose=options.verbose)
+        spark, is_own = open_session(verbose=options.verbose, places=config.places)
         try:
             found += print_findings(examine(spark, config, is_dry_run=options.dry_run, repairs=options.repair))
         finally:
@@ -201,7 +201,7 @@ def _open_and_do(options: argparse.Namespace) -> None:
         return
     from segmentation.warehouse.session import open_session
 
-    spark, is_own = open_session(verbose=options.verbose)
+    spark, is_own = open_session(verbose=options.verbose, places=config.places)
     try:
         do(options, open_lake(config.warehouse, spark))
     finally:

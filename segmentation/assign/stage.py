@@ -64,7 +64,7 @@ def assign_customers(run: Run) -> str:
         told = labelled.join(history, on="customer_id", how="left")
     if run.lake.is_plain and known["customers"] * len(centers[0]) * 8 <= LOCAL_BYTES:
         rows = collect_assignments(told, centers, measured, **how)
-        run.lake.store.replace(rows, ASSIGNMENTS, run.run_id)
+        run.lake.replace(rows, ASSIGNMENTS, run_id=run.run_id)
         reach = _measure_reach(rows)
     else:
         run.write_frame(build_assignments(told, centers, measured, **how), ASSIGNMENTS, rows=None)
