@@ -53,7 +53,23 @@ def write_object(place: str, content: bytes) -> None:
         raise unreachable(place, error) from None
 
 
+def measure(place: str) -> int | None:
+    """Return the bytes of an object, or of all below a folder; None where nothing is found or the store does not say."""
+    import obstore
+    from obstore.exceptions import BaseError
+
+    folder, _, name = place.rstrip("/").rpartition("/")
+    try:
+        found = [one for batch in obstore.list(open_folder(folder), name) for one in batch]
+        found = found or [obstore.head(open_folder(folder), name)]
+    except (BaseError, OSError, PublishError):
+        return None
+    return sum(one["size"] for one in found)
+
+
 def unreachable(place: str, error: Exception) -> PublishError:
     """Return an error of a store in a line; the rest of it is what the program behind it looks like."""
     found = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return PublishError(place, expected="an object store that can be read and written", found=found[:300])
+    return PublishError(
+        place, expected="an object store that can be read and written", found=found.partition("<?xml")[0].strip(" :")[:300]
+    )
