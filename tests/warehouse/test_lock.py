@@ -6,16 +6,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pytest
+from obstore.store import MemoryStore
 
 from segmentation.errors import PublishError
 from segmentation.tables import RUNS
 from segmentation.warehouse import locks
 from segmentation.warehouse.lake import Lake
 from segmentation.warehouse.locks import NAME, Holder, Lease, hold_object
-
-obstore = pytest.importorskip("obstore")
-from obstore.store import MemoryStore  # noqa: E402
 
 PLACE = "s3://bucket/w"
 
