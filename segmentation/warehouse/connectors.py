@@ -40,7 +40,25 @@ S3 = Connector(
     ),
     {"spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem"},  # Hadoop itself knows no s3:
 )
-CONNECTORS = {"s3": S3, "s3a": S3}
+_OF_SPARK = ("org.apache.hadoop:hadoop-client*", "org.apache.hadoop:hadoop-common", "org.apache.hadoop:hadoop-mapreduce*")
+AZURE = Connector(
+    (f"org.apache.hadoop:hadoop-azure:{HADOOP_VERSION}",),
+    (*_OF_SPARK, "org.apache.httpcomponents:*", "commons-codec:*", "org.wildfly.openssl:*"),
+    (
+        f"org.apache.hadoop_hadoop-azure-{HADOOP_VERSION}.jar",
+        "com.microsoft.azure_azure-keyvault-core-1.0.0.jar",
+        "com.microsoft.azure_azure-storage-7.0.1.jar",
+        "org.apache.hadoop.thirdparty_hadoop-shaded-guava-1.5.0.jar",
+        "org.hdrhistogram_HdrHistogram-2.1.12.jar",
+    ),
+)
+GOOGLE = Connector(
+    (f"org.apache.hadoop:hadoop-gcp:{HADOOP_VERSION}",),
+    _OF_SPARK,
+    (f"org.apache.hadoop_hadoop-gcp-{HADOOP_VERSION}.jar",),
+    {"spark.hadoop.fs.gs.impl": "org.apache.hadoop.fs.gs.GoogleHadoopFileSystem"},
+)
+CONNECTORS = {"s3": S3, "s3a": S3, "abfss": AZURE, "gs": GOOGLE}
 
 
 def find_connectors(places: Iterable[str]) -> list[Connector]:
