@@ -188,7 +188,7 @@ def _run(options: argparse.Namespace, log: Log) -> int:
     progress = make_progress(log)
     progress.about(request.run_id)
     with progress.stage("start Spark"):
-        spark, is_own = open_session(verbose=options.verbose, source_bytes=measure_sources(config.sources))
+        spark, is_own = open_session(verbose=options.verbose, source_bytes=measure_sources(config.sources), places=config.places)
     try:
         run = execute(spark, request, progress)
         if "publish" in request.stages:
@@ -215,7 +215,7 @@ def _examine(options: argparse.Namespace, log: Log) -> int:
     tell_findings([Finding("configuration", "ok", options.config)], log)
     found = tell_findings(examine_machine(config), log)
     if not any(one.status == "failed" for one in found):
-        spark, is_own = open_session(verbose=options.verbose)
+        spark, is_own = open_session(verbose=options.verbose, places=config.places)
         try:
             with named_jobs(spark.sparkContext, "doctor"):
                 found += tell_findings(examine(spark, config, is_dry_run=options.dry_run, repairs=options.repair), log)
@@ -235,7 +235,7 @@ def _open_and_do(options: argparse.Namespace, log: Log) -> None:
     check_pyspark()
     from segmentation.warehouse.session import open_session
 
-    spark, is_own = open_session(verbose=options.verbose)
+    spark, is_own = open_session(verbose=options.verbose, places=config.places)
     try:
         do(options, open_lake(config.warehouse, spark), log)
     finally:

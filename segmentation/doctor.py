@@ -27,6 +27,7 @@ from segmentation.tables import CURRENT, EVERY, STRING, Column, Table
 from segmentation.warehouse.lake import Lake, open_lake
 from segmentation.warehouse.leftovers import find_leftovers
 from segmentation.warehouse.mending import finish_publication
+from segmentation.warehouse.objects import is_object_store
 from segmentation.warehouse.requirements import check_java
 from segmentation.warehouse.session import DELTA_VERSION, delta_version
 
@@ -114,8 +115,8 @@ def _version(package: str) -> str:
 
 
 def _existing(path: str) -> Path:
-    """Return the nearest folder above a path that is there."""
-    place = Path(path.removeprefix("file:")).absolute()
+    """Return the nearest folder above a path that is there, of a URI the one this runs in."""
+    place = Path("." if is_object_store(path) else path.removeprefix("file:")).absolute()
     return next(one for one in (place, *place.parents) if one.exists())
 
 
@@ -147,7 +148,7 @@ def _ask_workers(spark: SparkSession) -> str:
 def _try_out(lake: Lake) -> str:
     """Write, read and remove a table of a row, under the lock that a run would take."""
     trial = Table(f"doctor_{uuid.uuid4().hex[:8]}", "A trial of segmentation doctor.", ("run_id",), _TRIAL_COLUMNS)
-    with lake.locked():
+    with lake.locked("doctor"):
         try:
             lake.write_rows([{"run_id": "doctor", "word": "well"}], trial, run_id="doctor")
             if [row["word"] for row in lake.read_rows(trial)] != ["well"] or lake.read(trial, run_id="doctor").count() != 1:
@@ -188,7 +189,7 @@ def _read_on_trial(name: str, frame: DataFrame) -> Iterator[Finding]:
 
 def _examine_leftovers(lake: Lake, *, repairs: bool) -> Iterator[Finding]:
     try:
-        with lake.locked():
+        with lake.locked("doctor"):
             for mended in finish_publication(lake):
                 yield Finding("publication", "ok", mended)
             found = find_leftovers(lake)

@@ -45,7 +45,7 @@ def forget(lake: Lake, ids: Sequence[str], *, is_dry_run: bool) -> list[str]:
     key = os.environ.get(KEY_VARIABLE)
     pseudonyms = [pseudonymise(one, key=key.encode()) for one in ids] if key else []
     told = []
-    with lake.locked():
+    with lake.locked("forget"):
         for table in places_of_persons():
             rows = count_rows(lake, table, ids, pseudonyms)
             if lake.store.exists(table):

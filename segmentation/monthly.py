@@ -55,14 +55,14 @@ def exit_code_of(verdict: str | None) -> int:
 
 
 def _promote(options: argparse.Namespace, lake: Lake, log: Log) -> None:
-    with lake.locked():
+    with lake.locked("promote"):
         told = promote(lake, options.run_id, at=datetime.now(UTC))
         finish_publication(lake)
     log.tell("promoted", told)
 
 
 def _roll_back(options: argparse.Namespace, lake: Lake, log: Log) -> None:
-    with lake.locked():
+    with lake.locked("rollback"):
         told = roll_back(lake, options.run_id, at=datetime.now(UTC))
         finish_publication(lake)
     log.tell("rolled_back", told)
@@ -88,7 +88,8 @@ def _stream(options: argparse.Namespace, lake: Lake, log: Log) -> None:
     model, limits = load_model(lake.spark, f"{lake.models}/{run_id}"), read_limits(lake, run_id, segments=len(centers))
     segments = sorted(lake.read_rows(SEGMENTS, run_ids=[run_id]), key=lambda row: int(row["segment_id"]))
     frozen = Frozen(run_id, model, centers, limits, tuple(row["segment_key"] for row in segments))
-    rows = score_stream(lake.by_spark, frozen, options.source, options.checkpoint, files=options.files_per_batch)
+    with lake.locked("stream"):
+        rows = score_stream(lake.by_spark, frozen, options.source, options.checkpoint, files=options.files_per_batch)
     log.about(run_id=run_id)
     log.tell("streamed", f"{rows:,} rows scored with the model of {run_id}", rows=rows)
 

@@ -55,7 +55,7 @@ class Request:
 def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
     """Run the stages asked for, in one session, and return what is known of the run."""
     config, lake = request.config, open_lake(request.config.warehouse, spark)
-    with lake.locked():
+    with lake.locked(f"run {request.run_id or 'that is resumed'}"):
         with named_jobs(spark.sparkContext, "start"):
             for mended in finish_publication(lake):
                 progress.say(mended, event="mended")

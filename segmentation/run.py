@@ -97,7 +97,7 @@ class Run:
 
     def write_arrow(self, rows: pa.Table, table: Table) -> None:
         """Replace this run's slice of a table by rows of Arrow, which the next stage reads back."""
-        self.lake.store.replace(rows, table, self.run_id)
+        self.lake.replace(rows, table, run_id=self.run_id)
         self.hands.written[table.name] = rows.num_rows
 
     def hold(self, frame: DataFrame) -> DataFrame:

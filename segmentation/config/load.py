@@ -85,7 +85,8 @@ def _check_outside(place: str, spec: SourceSpec, warehouse: Warehouse) -> None:
 
 
 def _lies_within(path: str, folder: str) -> bool:
-    one, other = (text if "://" in text else str(Path(text.removeprefix("file:")).resolve()) for text in (path, folder))
+    aliases = (re.sub("^s3[an]?://", "s3://", text) for text in (path, folder))
+    one, other = (text if "://" in text else str(Path(text.removeprefix("file:")).resolve()) for text in aliases)
     return one.rstrip("/") == other.rstrip("/") or one.startswith(other.rstrip("/") + "/")
 
 

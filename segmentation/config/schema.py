@@ -287,6 +287,12 @@ class Config(Section):
         """The feature that counts as revenue, if any."""
         return self.features.revenue or (catalogue.NAMES["revenue"] if self.sources.transactions else None)
 
+    @property
+    def places(self) -> list[str]:
+        """Every path and URI that a run reads or writes."""
+        read = [path for source in self.sources.declared().values() if source.path is not None for path in source.paths]
+        return [*read, *(place for place in (self.warehouse.path, self.warehouse.models) if place is not None)]
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of what shapes the result: all but paths, warehouse, a K asked for, ``segments`` and ``privacy``.
 

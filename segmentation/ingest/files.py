@@ -24,6 +24,7 @@ from segmentation.faults import explain_machine
 from segmentation.ingest.columns import SourceColumn, check_type, parse, source_column, tidy
 from segmentation.ingest.formats import CORRUPT, FORMATS, Format
 from segmentation.ingest.scan import check_parts, check_quotes
+from segmentation.warehouse.objects import is_object_store, measure
 
 # What one task reads at once; a second would only add a shuffle.
 SMALL_BYTES = 2**20
@@ -135,20 +136,29 @@ def _spread(frame: DataFrame, kind: Format, spec: SourceSpec) -> DataFrame:
 
 
 def measure_sources(sources: Sources) -> int | None:
-    """Return how much there is to read, in bytes of purchases; None where not all are files of this machine.
+    """Return how much there is to read, in bytes of purchases; None where not all are files of this machine or a store.
 
     A byte of customers or products counts a quarter: it is read and joined, not summed up.
     """
     total = 0.0
     for name, spec in sources.declared().items():
         for path in spec.paths:
-            url = urlparse(_resolve(f"sources.{name}", path))
-            place = Path(unquote(url.path))
-            if not _format(name, spec).is_measured or url.scheme not in ("", "file") or not place.exists():
+            size = _measure(_resolve(f"sources.{name}", path)) if _format(name, spec).is_measured else None
+            if size is None:
                 return None
-            size = sum(file.stat().st_size for file in ([place] if place.is_file() else place.rglob("*")))
             total += size if name == "transactions" else size / 4
     return int(total)
+
+
+def _measure(path: str) -> int | None:
+    """Return the bytes of a file, or of all below a folder; None where that cannot be known."""
+    if is_object_store(path):
+        return measure(path)
+    url = urlparse(path)
+    place = Path(unquote(url.path))
+    if url.scheme not in ("", "file") or not place.exists():
+        return None
+    return sum(file.stat().st_size for file in ([place] if place.is_file() else place.rglob("*")))
 
 
 def size_of(frame: DataFrame) -> int:

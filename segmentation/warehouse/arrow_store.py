@@ -1,5 +1,6 @@
 """Delta tables as Arrow, by delta-rs: no JVM, and a commit in milliseconds. For rows that fit into this process."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from segmentation.errors import PublishError
 from segmentation.tables import Table
+from segmentation.warehouse import objects
 from segmentation.warehouse.layout import (
     LOOKED_BACK,
     PROPERTIES,
@@ -22,7 +24,8 @@ from segmentation.warehouse.layout import (
 )
 
 # The schemes that delta-rs writes by the environment's usual variables, with a commit that cannot be lost.
-SCHEMES = ("", "file", "s3", "abfss", "gs")
+SCHEMES = ("", "file", *objects.SCHEMES)
+_DECORATION = re.compile(r"\x1b\[[0-9;]*m|↳")
 _SPARK_NAMES = {"integer": "int", "long": "bigint", "short": "smallint", "byte": "tinyint"}
 
 
@@ -38,7 +41,10 @@ class ArrowStore:
 
     def exists(self, table: Table) -> bool:
         """Say whether there is such a Delta table."""
-        return DeltaTable.is_deltatable(self.place(table))
+        try:
+            return DeltaTable.is_deltatable(self.place(table))
+        except (DeltaError, OSError) as error:
+            raise _failed(self.place(table), "a place that can be read", error) from error
 
     def read(self, table: Table, run_ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return a table's rows, or those of some runs."""
@@ -129,6 +135,8 @@ class ArrowStore:
             return DeltaTable(self.place(table))
         except TableNotFoundError:
             raise PublishError(self.place(table), expected="a Delta table", found="none; run the earlier stages first") from None
+        except (DeltaError, OSError) as error:
+            raise _failed(self.place(table), "a Delta table that can be read", error) from error
 
 
 def _conform(rows: pa.Table, table: Table) -> pa.Table:
@@ -167,5 +175,11 @@ def _spark_name(data_type: Any) -> str:
 
 
 def _unwritten(place: str, error: Exception) -> PublishError:
-    lines = str(error).splitlines()
-    return PublishError(place, expected="a Delta table that can be written", found=lines[0] if lines else type(error).__name__)
+    return _failed(place, "a Delta table that can be written", error)
+
+
+def _failed(place: str, expected: str, error: Exception) -> PublishError:
+    """Return an error of delta-rs in a line: of a store it says in the first ones what, and in the next ones why."""
+    lines = [_DECORATION.sub("", line).strip() for line in str(error).splitlines()]
+    said = ": ".join(line for line in lines if line and not line.startswith("<")) or type(error).__name__
+    return PublishError(place, expected=expected, found=said[:300])

@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 from segmentation.errors import PublishError
 from segmentation.tables import CURRENT, EVERY, EXEMPLARS, NO_RECORD, QUARANTINE, Table
 from segmentation.warehouse.lake import Lake
+from segmentation.warehouse.locks import NAME as LOCK
 
 _LOG = re.compile(r"^[0-9]{20}\.json$")
 _SCANNED = 6  # letters of an id from which on finding it among bytes means something
@@ -73,7 +74,7 @@ def _cut_history(place: Path) -> None:
 def find_left(folder: Path, ids: Sequence[str]) -> Iterator[Path]:
     """Yield each file below a folder that still has one of the ids: in its bytes, or as a value of its columns."""
     long = [one.encode() for one in ids if len(one) >= _SCANNED]
-    for file in sorted(one for one in folder.rglob("*") if one.is_file()):
+    for file in sorted(one for one in folder.rglob("*") if one.is_file() and not one.name.startswith(LOCK)):
         content = file.read_bytes()
         if any(one in content for one in long) or (file.suffix == ".parquet" and _has_value(file, ids)):
             yield file

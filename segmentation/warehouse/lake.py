@@ -3,20 +3,21 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlparse
 
 import pyarrow as pa
-from pyarrow import fs
 
 from segmentation.config.schema import Warehouse
 from segmentation.errors import PublishError
 from segmentation.tables import Table
 from segmentation.warehouse.arrow_store import SCHEMES, ArrowStore
 from segmentation.warehouse.layout import arrow_schema
+from segmentation.warehouse.locks import Lease, hold_folder, hold_object
+from segmentation.warehouse.objects import is_object_store, write_object
 
 # A command that only reads rows needs no Spark, whose import takes longer than such a command.
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Lake:
     path: str | None
     catalog_schema: str | None
     models: str
+    leases: list[Lease] = field(default_factory=list, repr=False, compare=False)  # the lock, while it is held
 
     @property
     def spark(self) -> "SparkSession":
@@ -105,7 +107,12 @@ class Lake:
 
     def write_rows(self, rows: Iterable[dict[str, Any]], table: Table, *, run_id: str) -> None:
         """Replace the slice of ``run_id`` by rows that the driver made, in one commit."""
-        self.store.replace(pa.Table.from_pylist(list(rows), arrow_schema(table)), table, run_id)
+        self.replace(pa.Table.from_pylist(list(rows), arrow_schema(table)), table, run_id=run_id)
+
+    def replace(self, rows: pa.Table, table: Table, *, run_id: str) -> None:
+        """Replace the slice of ``run_id`` by rows in Arrow, in one commit."""
+        self.check_held()
+        self.store.replace(rows, table, run_id)
 
     def write_frame(self, frame: "DataFrame", table: Table, *, run_id: str, rows: int | None) -> "DataFrame":
         """Replace the slice of ``run_id`` by ``frame``, in one commit; the same frame twice changes nothing.
@@ -120,16 +127,18 @@ class Lake:
             The rows written, to go on with.
         """
         if not self.is_plain or rows is None or rows > COLLECTED_ROWS:
+            self.check_held()
             self.by_spark.replace_frame(frame, table, run_id)
             return self.by_spark.frame(table, run_id)
         from segmentation.frames import conform
 
         collected = conform(frame, table).toArrow()
-        self.store.replace(collected, table, run_id)
+        self.replace(collected, table, run_id=run_id)
         return self.spark.createDataFrame(collected)
 
     def copy(self, table: Table, target: Table, *, run_id: str, rows: int, published_seq: int) -> None:
         """Replace ``target`` as a whole by a run's slice of ``table`` of so many rows, in a commit that names the publication."""
+        self.check_held()
         self.reader(rows).copy(table, run_id, target, published_seq)
 
     def drop(self, table: Table) -> None:
@@ -160,43 +169,51 @@ class Lake:
             write_file(self.spark, path, content)
             return
         folder = _local_folder(path)
-        system, inner = (fs.LocalFileSystem(), folder) if folder else fs.FileSystem.from_uri(path)
+        if folder is None:
+            write_object(path, content)
+            return
         try:
-            system.create_dir(inner.rsplit("/", 1)[0], recursive=True)
-            with system.open_output_stream(inner) as stream:
-                stream.write(content)
+            Path(folder).parent.mkdir(parents=True, exist_ok=True)
+            Path(folder).write_bytes(content)
         except OSError as error:
             raise PublishError(path, expected="a file that can be written", found=str(error).splitlines()[0]) from None
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the warehouse against a second process on the same machine; a killed process lets go by itself.
+    def locked(self, by: str) -> Iterator[None]:
+        """Hold the warehouse, for the command that ``by`` names, against every other; a killed one lets go by itself.
 
-        On a local file system two Spark processes can overwrite each other's commits.
+        On a local file system, and in S3, two Spark processes can overwrite each other's commits. What is neither a folder
+        of this machine nor an object store is not held.
 
         Raises
         ------
         PublishError
-            If another process holds it, or the folder cannot be written.
+            If another command holds it, or the place cannot be written.
         """
-        folder = _local_folder(self.path)
-        if folder is None:
+        place = self.path or self.models
+        folder = _local_folder(place)
+        if folder is not None:
+            with hold_folder(folder, by):
+                yield
+        elif is_object_store(place):
+            with hold_object(place, by) as lease:
+                self.leases.append(lease)
+                try:
+                    yield
+                finally:
+                    self.leases.remove(lease)
+        else:
             yield
-            return
-        from filelock import FileLock, Timeout  # a tenth of a second to import, which readers need not wait for
 
-        lock = FileLock(Path(folder, ".lock"), blocking=False)
-        try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout:
-            raise PublishError(folder, expected="no other run in this warehouse", found="one at work") from None
-        except OSError as error:
-            raise PublishError(folder, expected="a folder that can be written", found=str(error.strerror)) from None
-        try:
-            yield
-        finally:
-            lock.release()
+    def check_held(self) -> None:
+        """Refuse to write where a lock was taken and lost.
+
+        Raises
+        ------
+        PublishError
+        """
+        for lease in self.leases:
+            lease.check()
 
 
 def open_lake(warehouse: Warehouse, session: "SparkSession | None") -> Lake:

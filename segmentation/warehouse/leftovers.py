@@ -8,6 +8,7 @@ from typing import Any
 from segmentation.tables import CHAMPIONS, DROPPED, EVERY, FAILED, LINEAGE, PUBLISHED, RUNNING, RUNS, Rows
 from segmentation.warehouse.files import hadoop
 from segmentation.warehouse.lake import Lake
+from segmentation.warehouse.locks import NAME as LOCK
 from segmentation.warehouse.models import UNFINISHED
 
 
@@ -84,7 +85,8 @@ def _list(lake: Lake, folder: str) -> list[tuple[str, str]]:
     if not system.exists(java_path(folder)):
         return []
     names = sorted(str(status.getPath().getName()) for status in system.listStatus(java_path(folder)))
-    return [(name, f"{folder}/{name}") for name in names if name != "reports" or folder != lake.models]
+    own = [name for name in names if not name.startswith(LOCK) and (name != "reports" or folder != lake.models)]
+    return [(name, f"{folder}/{name}") for name in own]
 
 
 def _remove(lake: Lake, path: str) -> None:

@@ -33,8 +33,8 @@ def find_shown(rows: Sequence[dict[str, Any]], *, champion: str | None) -> dict[
 
 def finish_if_free(lake: Lake) -> None:
     """Finish what a killed publication left, for a command that only reads: where it may write and no run is at work."""
-    if lake.store.exists(RUNS):
-        with suppress(PublishError), lake.locked():
+    if lake.store.exists(RUNS) and (lake.session is not None or _find_stragglers(lake)):
+        with suppress(PublishError), lake.locked("a reader that finishes what a killed run left"):
             finish_publication(lake)
 
 
@@ -44,12 +44,9 @@ def finish_publication(lake: Lake) -> list[str]:
     The commit to ``runs`` is the point of no return: after it the ``current_*`` tables are brought to the run.
     """
     done = []
-    newest = find_shown(lake.read_rows(RUNS), champion=find_champion(lake))
-    for table in SHOWN if newest is not None else ():
-        assert newest is not None
-        if lake.store.published_seq(CURRENT[table.name]) != newest["published_seq"]:
-            show_run(lake, newest, table)
-            done.append(f"{CURRENT[table.name].name}: brought to run {newest['run_id']}, which they were to show")
+    for table, newest in _find_stragglers(lake):
+        show_run(lake, newest, table)
+        done.append(f"{CURRENT[table.name].name}: brought to run {newest['run_id']}, which they were to show")
     if lake.session is not None:
         from segmentation.warehouse.models import restore_models
 
@@ -57,3 +54,12 @@ def finish_publication(lake: Lake) -> list[str]:
             f"model of run {run_id}: put back, its exchange was cut short" for run_id in restore_models(lake.spark, lake.models)
         ]
     return done
+
+
+def _find_stragglers(lake: Lake) -> list[tuple[Table, dict[str, Any]]]:
+    """Return the tables whose current one does not show the run it is to show, and that run's row."""
+    newest = find_shown(lake.read_rows(RUNS), champion=find_champion(lake))
+    if newest is None:
+        return []
+    behind = (table for table in SHOWN if lake.store.published_seq(CURRENT[table.name]) != newest["published_seq"])
+    return [(table, newest) for table in behind]

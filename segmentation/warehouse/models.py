@@ -71,12 +71,27 @@ def restore_models(spark: SparkSession, folder: str) -> list[str]:
         if not aside.endswith(FORMER):
             continue
         path = aside.removesuffix(FORMER)
-        if system.exists(java_path(path)):
+        if _is_whole(spark, path):
             system.delete(java_path(aside), True)
         else:
+            # A store moves a folder file by file, and so a kill can leave some of the new model in its place.
+            system.delete(java_path(path), True)
             system.rename(java_path(aside), java_path(path))
             restored.append(path.rsplit("/", 1)[-1])
     return sorted(restored)
+
+
+def _is_whole(spark: SparkSession, path: str) -> bool:
+    """Say whether a model is there with each file that its manifest names."""
+    system, java_path = hadoop(spark, path)
+    if not system.exists(java_path(f"{path}/{MANIFEST}")):
+        return False
+    text = spark.read.text(f"{path}/{MANIFEST}", wholetext=True).collect()[0]["value"]
+    try:
+        stored: dict[str, str] = json.loads(text)["files"]
+    except (ValueError, KeyError):
+        return False
+    return stored == _hash(_read_files(spark, path))
 
 
 def load_model(spark: SparkSession, path: str) -> PipelineModel:

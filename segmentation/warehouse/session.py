@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from segmentation.errors import SetupError
+from segmentation.warehouse.connectors import find_connectors
 from segmentation.warehouse.requirements import SPARK_MINOR, check_java, check_pyspark, check_python
 
 DELTA_VERSION = "4.4.0"
@@ -21,7 +23,8 @@ _DELTA_MINOR = "4.4."
 DELTA_PACKAGE = f"io.delta:delta-spark_{SPARK_MINOR}_2.13:{DELTA_VERSION}"
 # Spark has these itself; without the excludes a second copy of each comes along.
 DELTA_EXCLUDES = (
-    "org.apache.hadoop:*,org.apache.parquet:*,com.fasterxml.jackson.core:*,com.fasterxml.jackson.datatype:*,"
+    "org.apache.hadoop:hadoop-client*,org.apache.hadoop:hadoop-common,org.apache.parquet:*,com.fasterxml.jackson.core:*,"
+    "com.fasterxml.jackson.datatype:*,"
     "org.apache.logging.log4j:*,org.slf4j:*,org.xerial.snappy:*,com.github.luben:*,io.airlift:*,commons-pool:*,"
     "commons-logging:*,com.google.code.findbugs:*,javax.annotation:*,org.locationtech.jts:*,org.roaringbitmap:*"
 )
@@ -80,13 +83,17 @@ _FORBIDDEN = ("spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissi
 
 
 def open_session(
-    *, verbose: bool = False, settings: dict[str, str] | None = None, source_bytes: int | None = None
+    *,
+    verbose: bool = False,
+    settings: dict[str, str] | None = None,
+    source_bytes: int | None = None,
+    places: Sequence[str] = (),
 ) -> tuple[SparkSession, bool]:
     """Return the session, and whether it was made here and so is the caller's to stop.
 
     A session that exists is used as it is. Under ``spark-submit`` no master is set. Otherwise a local session goes to
     ``SPARK_MASTER``, by default ``local[*]``, and the JVM's chatter to a file unless ``verbose``; it is tuned for a run
-    over ``source_bytes`` (None: unknown, which counts as large).
+    over ``source_bytes`` (None: unknown, which counts as large), and reaches the object stores of ``places``.
 
     Raises
     ------
@@ -102,7 +109,7 @@ def open_session(
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     conf = SparkConf(loadDefaults=False).setAppName("customer segmentation")
     try:
-        conf = _submitted_conf(conf) if submitted else _local_conf(conf, verbose, source_bytes)
+        conf = _submitted_conf(conf) if submitted else _local_conf(conf, verbose, source_bytes, places)
         for name, value in {**_ALWAYS, **(settings or {})}.items():
             conf.set(name, value)
         session = SparkSession.builder.config(conf=conf).getOrCreate()
@@ -120,13 +127,12 @@ def delta_version(session: SparkSession) -> str:
     return str(jvm.io.delta.package.VERSION())
 
 
-def _local_conf(conf: SparkConf, verbose: bool, source_bytes: int | None) -> SparkConf:
+def _local_conf(conf: SparkConf, verbose: bool, source_bytes: int | None, places: Sequence[str]) -> SparkConf:
     check_java()
     for name, value in {**_LOCAL, **_tune(source_bytes)}.items():
         conf.set(name, value)
     conf.setMaster(os.environ.get("SPARK_MASTER", "local[*]"))
-    if not _has_delta_jar():
-        _add_delta(conf)
+    _add_jars(conf, places)
     # Workers start the python3 of PATH, which knows nothing of a virtual environment that is not activated.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if not verbose and SparkContext._gateway is None:
@@ -142,16 +148,27 @@ def _tune(source_bytes: int | None) -> dict[str, str]:
 
 def known_jars() -> list[Path]:
     """Return where an earlier start of Spark left Delta's JARs, if one did."""
-    return [Path.home() / ".ivy2.5.2" / "jars" / name for name in DELTA_JARS]
+    return _known(DELTA_JARS)
 
 
-def _add_delta(conf: SparkConf) -> None:
+def _known(names: Sequence[str]) -> list[Path]:
+    return [Path.home() / ".ivy2.5.2" / "jars" / name for name in names]
+
+
+def _add_jars(conf: SparkConf, places: Sequence[str]) -> None:
     """Name the JARs where an earlier start left them; resolving them again takes seconds."""
-    known = known_jars()
+    connectors = find_connectors(places)
+    if _has_delta_jar() and not connectors:
+        return
+    for setting in (one.settings for one in connectors):
+        conf.setAll(list(setting.items()))
+    known = _known((*DELTA_JARS, *(jar for one in connectors for jar in one.jars)))
     if all(jar.is_file() for jar in known):
         conf.set("spark.jars", ",".join(map(str, known)))
-    else:
-        conf.set("spark.jars.packages", DELTA_PACKAGE).set("spark.jars.excludes", DELTA_EXCLUDES)
+        return
+    packages = (DELTA_PACKAGE, *(package for one in connectors for package in one.packages))
+    excludes = (DELTA_EXCLUDES, *(exclude for one in connectors for exclude in one.excludes))
+    conf.set("spark.jars.packages", ",".join(packages)).set("spark.jars.excludes", ",".join(excludes))
 
 
 def _has_delta_jar() -> bool:

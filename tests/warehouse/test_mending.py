@@ -1,5 +1,7 @@
 """A publication that was cut short is finished by whoever opens the warehouse next; what killed runs left is found."""
 
+import hashlib
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -83,7 +85,7 @@ def test_a_run_that_is_not_published_is_never_shown(lake: Lake) -> None:
 
 def test_a_reader_leaves_a_warehouse_alone_that_a_run_holds(lake: Lake, tmp_path: Path) -> None:
     write_run(lake, "a", published_seq=1)
-    with lake.locked():
+    with lake.locked("run a"):
         finish_if_free(lake)
         assert not lake.store.exists(CURRENT["segments"])
 
@@ -121,14 +123,18 @@ def test_the_newest_run_of_the_configuration_is_resumed(lake: Lake) -> None:
 
 
 def test_a_model_whose_exchange_was_cut_short_comes_back(spark: SparkSession, tmp_path: Path) -> None:
-    for name in ("a~former", "b~former", "b"):
+    for name in ("a~former", "b~former", "b", "torn~former", "torn"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "manifest.json").write_text(name)
+        (tmp_path / name / "data").write_text(name)
+        files = {"data": hashlib.sha256(name.encode()).hexdigest()}
+        (tmp_path / name / "manifest.json").write_text(json.dumps({"files": files}))
+    (tmp_path / "torn" / "data").unlink()  # a store moves a folder file by file
 
     restored = restore_models(spark, str(tmp_path))
 
-    assert restored == ["a"]
-    assert {path.name: (path / "manifest.json").read_text() for path in tmp_path.iterdir()} == {"a": "a~former", "b": "b"}
+    assert restored == ["a", "torn"]
+    kept = {path.name: (path / "data").read_text() for path in tmp_path.iterdir()}
+    assert kept == {"a": "a~former", "b": "b", "torn": "torn~former"}
     assert restore_models(spark, f"{tmp_path}/nowhere") == []
 
 

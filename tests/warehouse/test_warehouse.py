@@ -161,7 +161,7 @@ def test_frames_go_to_delta_rs_up_to_a_bound_and_by_spark_beyond(jvm: SparkSessi
 
 @pytest.mark.parametrize(
     ("path", "plain"),
-    [("/w", True), ("file:/w", True), ("s3://b/w", True), ("abfss://c@a/w", True), ("s3a://b/w", False), ("hdfs://n/w", False)],
+    [("/w", True), ("file:/w", True), ("s3://b/w", True), ("abfss://c@a/w", True), ("s3a://b/w", True), ("hdfs://n/w", False)],
 )
 def test_one_writer_is_chosen_by_the_place(jvm: SparkSession, path: str, plain: bool) -> None:
     assert is_plain(path, jvm) is plain

@@ -1,0 +1,75 @@
+"""Single objects of a store, without a JVM: how a folder there is opened, and how one is written."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlparse
+
+from segmentation.errors import PublishError
+
+# Stores in which of several writers of one new object only the first succeeds.
+SCHEMES = ("s3", "s3a", "abfss", "gs")
+# A lock must be renewed, or known to be lost, within a minute.
+_PATIENCE: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=8)}
+
+
+def is_object_store(place: str) -> bool:
+    """Say whether a place is a URI of such a store."""
+    return urlparse(place).scheme in SCHEMES
+
+
+def open_folder(place: str) -> Any:
+    """Return a folder of a store, reached by the environment's usual variables.
+
+    Raises
+    ------
+    PublishError
+        If the environment does not say how.
+    """
+    from obstore.exceptions import BaseError
+    from obstore.store import from_url
+
+    try:
+        return from_url(place, retry_config=_PATIENCE)
+    except (BaseError, ValueError) as error:
+        raise unreachable(place, error) from None
+
+
+def write_object(place: str, content: bytes) -> None:
+    """Write an object.
+
+    Raises
+    ------
+    PublishError
+        If it cannot be written.
+    """
+    import obstore
+    from obstore.exceptions import BaseError
+
+    folder, _, name = place.rpartition("/")
+    store = open_folder(folder)
+    try:
+        obstore.put(store, name, content)
+    except (BaseError, OSError) as error:
+        raise unreachable(place, error) from None
+
+
+def measure(place: str) -> int | None:
+    """Return the bytes of an object, or of all below a folder; None where nothing is found or the store does not say."""
+    import obstore
+    from obstore.exceptions import BaseError
+
+    folder, _, name = place.rstrip("/").rpartition("/")
+    try:
+        found = [one for batch in obstore.list(open_folder(folder), name) for one in batch]
+        found = found or [obstore.head(open_folder(folder), name)]
+    except (BaseError, OSError, PublishError):
+        return None
+    return sum(one["size"] for one in found)
+
+
+def unreachable(place: str, error: Exception) -> PublishError:
+    """Return an error of a store in a line; the rest of it is what the program behind it looks like."""
+    found = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return PublishError(
+        place, expected="an object store that can be read and written", found=found.partition("<?xml")[0].strip(" :")[:300]
+    )
