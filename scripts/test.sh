@@ -10,8 +10,7 @@ case "${1:-}" in
     *) asked= && which=(--ignore tests/deploy) ;;
 esac
 if [ -n "$asked" ]; then
-    # A server of S3, which nothing else needs, is not in the lock file.
-    uv pip install --quiet --constraints requirements.lock --editable '.[cluster]'
+    uv pip install --quiet --editable '.[cluster]'
 fi
 ruff format --check .
 ruff check .
