@@ -1,4 +1,7 @@
-"""A publication that was cut short is finished before anything else: ``current_*`` follow ``runs``, models come back."""
+"""A publication that was cut short is finished before anything else: ``current_*`` follow ``runs``, models come back.
+
+In a catalog ``current_*`` are views and follow by themselves (``views``); the tables of a path are brought to the run here.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -31,6 +34,18 @@ def find_shown(rows: Sequence[dict[str, Any]], *, champion: str | None) -> dict[
     return find_newest([row for row in rows if champion in (None, row["run_id"], row.get("scored_with"))])
 
 
+def _bring(lake: Lake, newest: dict[str, Any]) -> list[str]:
+    """Make ``current_*`` show a run where they do not yet, and say in a line each what was done."""
+    if lake.has_views:
+        from segmentation.warehouse.views import make_views
+
+        return make_views(lake)
+    behind = [table for table in SHOWN if lake.store.published_seq(CURRENT[table.name]) != newest["published_seq"]]
+    for table in behind:
+        show_run(lake, newest, table)
+    return [f"{CURRENT[table.name].name}: brought to run {newest['run_id']}, which they were to show" for table in behind]
+
+
 def finish_if_free(lake: Lake) -> None:
     """Finish what a killed publication left, for a command that only reads: where it may write and no run is at work."""
     if lake.store.exists(RUNS):
@@ -43,13 +58,8 @@ def finish_publication(lake: Lake) -> list[str]:
 
     The commit to ``runs`` is the point of no return: after it the ``current_*`` tables are brought to the run.
     """
-    done = []
     newest = find_shown(lake.read_rows(RUNS), champion=find_champion(lake))
-    for table in SHOWN if newest is not None else ():
-        assert newest is not None
-        if lake.store.published_seq(CURRENT[table.name]) != newest["published_seq"]:
-            show_run(lake, newest, table)
-            done.append(f"{CURRENT[table.name].name}: brought to run {newest['run_id']}, which they were to show")
+    done = _bring(lake, newest) if newest is not None else []
     if lake.session is not None:
         from segmentation.warehouse.models import restore_models
 
