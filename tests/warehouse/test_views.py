@@ -122,10 +122,10 @@ def test_the_doctor_looks_at_the_tables_below_the_views(lake: Lake) -> None:
 
 
 def test_a_catalog_is_asked_whether_it_has_views(spark: SparkSession, tmp_path: Path) -> None:
-    kind = "org.apache.spark.sql.execution.datasources.v2.jdbc.JDBCTableCatalog"
-    spark.conf.set("spark.sql.catalog.tables_only", kind)
-    spark.conf.set("spark.sql.catalog.tables_only.url", "jdbc:derby:memory:tables_only;create=true")
-    spark.conf.set("spark.sql.catalog.tables_only.driver", "org.apache.derby.jdbc.EmbeddedDriver")
+    kind = "org.apache.spark.sql.execution.datasources.v2.jdbc.JDBCTableCatalog"  # it has none, and is not connected to
+    of_kind = {"": kind, ".url": "jdbc:hive2://nowhere", ".driver": "org.apache.hive.jdbc.HiveDriver"}
+    for name, value in of_kind.items():
+        spark.conf.set(f"spark.sql.catalog.tables_only{name}", value)
 
     assert can_hold_views(spark, "spark_catalog.yet_to_be_made")
     assert not can_hold_views(spark, "tables_only.app")
