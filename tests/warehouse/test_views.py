@@ -101,11 +101,13 @@ def test_tables_of_an_earlier_version_become_views_with_comments(lake: Lake, fil
 
 def test_a_dropped_run_is_neither_shown_nor_rolled_back_to(lake: Lake, files: Lake) -> None:
     finish_publication(lake)
+    of_a, of_c = (files.read_rows(RUNS, run_ids=[run_id])[0] for run_id in "ac")
+    files.write_rows([{**of_c, "status": DROPPED}], RUNS, run_id="c")
+    assert shown(lake) == ["b"] * 3
     for run_id in "ab":
         promote(files, run_id, at=DAY)
-    (row,) = files.read_rows(RUNS, run_ids=["a"])
 
-    drop_run(lake, row)
+    drop_run(lake, of_a)
 
     assert shown(lake) == ["b"] * 3
     with pytest.raises(PublishError, match=f"rollback to a: expected a published run, found one that is {DROPPED}"):
