@@ -18,9 +18,9 @@ _TABLES = f"""# The tables
 
 {_WRITTEN.format("tables/")}
 Every table is partitioned by `run_id` and holds all runs. `current_assignments`, `current_segments` and `current_profiles` have
-the columns of their table and hold one published run only: the newest, with a champion the newest of its own. Times are UTC;
-money is in the currency of your data; "scaled units" are those after preparation. Attributes of customers and shares of
-categories are further columns of `customers` and `features`.
+the columns of their table and hold one published run only: the newest, with a champion the newest of its own; in a catalog they
+are views. Times are UTC; money is in the currency of your data; "scaled units" are those after preparation. Attributes of
+customers and shares of categories are further columns of `customers` and `features`.
 """
 _OPTIONS = f"""# Every option of the YAML
 

@@ -28,6 +28,11 @@ def spark_type(sql_type: str) -> T.DataType:
     return T.DecimalType(*digits) if digits else _TYPES[sql_type]
 
 
+def quoted(text: str) -> str:
+    """Return a text as it stands between the quotes of Spark SQL."""
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
 def conform(frame: DataFrame, table: Table) -> DataFrame:
     """Select ``table``'s columns in order and in type.
 

@@ -269,6 +269,8 @@ clustering: {{k_min: 2, k_max: 4, seeds: [1]}}
     assert taken["assign"]["rows_out"] >= 90
     assert jvm.table("spark_catalog.segments_test.current_segments").count() == first_row(run.read(RUNS))["k"] == 3
     assert jvm.table("spark_catalog.segments_test.current_assignments").count() == 90
+    shown = [jvm.catalog.getTable(run.lake.place(table)) for table in CURRENT.values()]
+    assert [(one.tableType, one.description) for one in shown] == [("VIEW", table.comment) for table in CURRENT.values()]
 
 
 def jobs_of(spark: SparkSession) -> dict[int, str]:

@@ -45,7 +45,7 @@ def roll_back(lake: Lake, run_id: str | None, *, at: datetime) -> str:
     Raises
     ------
     PublishError
-        If there is no champion.
+        If there is no champion, or the one before it was dropped.
     """
     standing = _standing(lake)
     if not standing:
@@ -55,6 +55,7 @@ def roll_back(lake: Lake, run_id: str | None, *, at: datetime) -> str:
         return f"{last['run_id']} stays the champion; {run_id} is not it"
     if len(standing) == 1:
         return f"{last['run_id']} stays the champion: there was none before it"
+    check_model(lake, standing[-2]["run_id"], place="rollback to")  # there would be nothing to show
     own = [row for row in lake.read_rows(CHAMPIONS) if row["run_id"] == last["run_id"]]
     changed = [row | {"taken_back_at": at} if row["seq"] == last["seq"] else row for row in own]
     lake.write_rows(changed, CHAMPIONS, run_id=last["run_id"])

@@ -93,6 +93,15 @@ class Lake:
         """Whether delta-rs writes the small tables here."""
         return isinstance(self.store, ArrowStore)
 
+    @cached_property
+    def has_views(self) -> bool:
+        """Whether ``current_*`` are views here, which follow ``runs`` by themselves; a path has tables only."""
+        if self.catalog_schema is None:
+            return False
+        from segmentation.warehouse.views import can_hold_views
+
+        return can_hold_views(self.spark, self.catalog_schema)
+
     def place(self, table: Table) -> str:
         """Return where a table lies, as users name it."""
         return f"{self.path}/{table.name}" if self.path else f"{self.catalog_schema}.{table.name}"

@@ -1,4 +1,7 @@
-"""A publication that was cut short is finished before anything else: ``current_*`` follow ``runs``, models come back."""
+"""A publication that was cut short is finished before anything else: ``current_*`` follow ``runs``, models come back.
+
+In a catalog ``current_*`` are views and follow by themselves (``views``); the tables of a path are brought to the run here.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -43,10 +46,7 @@ def finish_publication(lake: Lake) -> list[str]:
 
     The commit to ``runs`` is the point of no return: after it the ``current_*`` tables are brought to the run.
     """
-    done = []
-    for table, newest in _find_stragglers(lake):
-        show_run(lake, newest, table)
-        done.append(f"{CURRENT[table.name].name}: brought to run {newest['run_id']}, which they were to show")
+    done = _bring(lake)
     if lake.session is not None:
         from segmentation.warehouse.models import restore_models
 
@@ -56,10 +56,27 @@ def finish_publication(lake: Lake) -> list[str]:
     return done
 
 
+def _bring(lake: Lake) -> list[str]:
+    """Make ``current_*`` show the run that they are to show, and say in a line each what was done."""
+    if lake.has_views:
+        from segmentation.warehouse.views import make_views
+
+        return make_views(lake) if _read_shown(lake) is not None else []
+    done = []
+    for table, newest in _find_stragglers(lake):
+        show_run(lake, newest, table)
+        done.append(f"{CURRENT[table.name].name}: brought to run {newest['run_id']}, which they were to show")
+    return done
+
+
 def _find_stragglers(lake: Lake) -> list[tuple[Table, dict[str, Any]]]:
     """Return the tables whose current one does not show the run it is to show, and that run's row."""
-    newest = find_shown(lake.read_rows(RUNS), champion=find_champion(lake))
+    newest = _read_shown(lake)
     if newest is None:
         return []
     behind = (table for table in SHOWN if lake.store.published_seq(CURRENT[table.name]) != newest["published_seq"])
     return [(table, newest) for table in behind]
+
+
+def _read_shown(lake: Lake) -> dict[str, Any] | None:
+    return find_shown(lake.read_rows(RUNS), champion=find_champion(lake))

@@ -67,12 +67,14 @@ _LOCAL = {
 }
 # By bytes of the sources: what a short run spends on compiling and planning it never earns back
 # (scripts/benchmark/NOTES.md). The second compiler pays from some millions of lines on.
+# With the first compiler alone the JVM keeps room for 48 MB of compiled code, which a run in a catalog fills.
+_CODE = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=128m"
 _C1 = {
-    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:TieredStopAtLevel=1",
+    "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC {_CODE}",
     "spark.sql.adaptive.enabled": "false",
 }
 _INTERPRETED = {
-    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+    "spark.driver.extraJavaOptions": f"-XX:+UseSerialGC {_CODE}",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.codegen.wholeStage": "false",

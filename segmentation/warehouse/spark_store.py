@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from segmentation.errors import PublishError
-from segmentation.frames import conform, spark_schema
+from segmentation.frames import conform, quoted, spark_schema
 from segmentation.tables import Column, Table
 from segmentation.warehouse.layout import (
     LOOKED_BACK,
@@ -113,7 +113,7 @@ class SparkStore:
         if run_id is not None:
             writer = writer.partitionBy("run_id")
         writer.save(self.place(table))
-        self.spark.sql(f"COMMENT ON TABLE {self.identifier(table)} IS '{_quoted(table.comment)}'")
+        self.spark.sql(f"COMMENT ON TABLE {self.identifier(table)} IS '{quoted(table.comment)}'")
 
     def copy(self, table: Table, run_id: str, target: Table, published_seq: int) -> None:
         """Replace ``target`` as a whole by a run's slice of ``table``, and say of which publication it is."""
@@ -213,8 +213,4 @@ def _required(one: Column) -> SqlColumn:
 
 
 def _column_sql(one: Column) -> str:
-    return f"`{one.name}` {one.type} COMMENT '{_quoted(one.comment)}'"
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"`{one.name}` {one.type} COMMENT '{quoted(one.comment)}'"
