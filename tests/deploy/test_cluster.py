@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
@@ -44,7 +44,12 @@ class Cluster:
     url: str
     workers: tuple[subprocess.Popen[bytes], ...]
     package: Path  # what scripts/package.sh made
-    python: Path  # of the packed environment, unpacked: the driver's
+    jobs: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def python(self) -> Path:
+        """The driver's Python, of the packed environment unpacked."""
+        return self.package / "driver/bin/python"
 
     def submit(self, job: str, *arguments: str, log: TextIO) -> subprocess.Popen[bytes]:
         """Start a job by spark-submit, with what scripts/package.sh made and nothing else."""
@@ -62,7 +67,8 @@ class Cluster:
         command += ["--archives", f"{self.package}/environment.tar.gz#environment"]
         command += [word for name, value in options.items() for word in ("--conf", f"{name}={value}")]
         command += [str(ROOT / "jobs" / job), *arguments]
-        return subprocess.Popen(command, env=bare_environment(), cwd=self.package, stdout=log, stderr=log)
+        self.jobs.append(subprocess.Popen(command, env=bare_environment(), cwd=self.package, stdout=log, stderr=log))
+        return self.jobs[-1]
 
 
 def bare_environment() -> dict[str, str]:
@@ -95,7 +101,7 @@ def start(folder: Path, name: str, *arguments: str) -> tuple[subprocess.Popen[by
 def run_cluster(folder: Path, package: Path) -> Iterator[Cluster]:
     deploy, host = "org.apache.spark.deploy", ("--host", "127.0.0.1", "--webui-port", "0")
     master, log = start(folder, "master", f"{deploy}.master.Master", "--port", "0", *host)
-    started = [master]
+    started, jobs = [master], list[subprocess.Popen[bytes]]()
     try:
         url = wait_for(log, r"spark://127\.0\.0\.1:\d+", master)
         for number in range(2):
@@ -103,12 +109,13 @@ def run_cluster(folder: Path, package: Path) -> Iterator[Cluster]:
             worker, log = start(folder, f"worker{number}", f"{deploy}.worker.Worker", *size, *host, url)
             started.append(worker)
             wait_for(log, "Successfully registered with master", worker)
-        yield Cluster(url, tuple(started[1:]), package, package / "driver/bin/python")
+        yield Cluster(url, tuple(started[1:]), package, jobs)
     finally:
-        for process in reversed(started):
-            for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
-                child.kill()
-            process.kill()
+        for process in (*jobs, *reversed(started)):
+            if process.poll() is None:
+                for child in psutil.Process(process.pid).children(recursive=True):
+                    child.kill()
+                process.kill()
             process.wait()
 
 
