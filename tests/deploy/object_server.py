@@ -3,12 +3,13 @@
 import sys
 import threading
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
-from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
 
-_served = DomainDispatcherApplication(create_backend_app)
+_moto: Any = import_module("moto.server")  # which is there by an extra alone
+_served = _moto.DomainDispatcherApplication(_moto.create_backend_app)
 _one_at_a_time = threading.Lock()  # or a condition and the write that it is of are two steps, which S3 knows not
 
 
