@@ -32,8 +32,13 @@ INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.facto
 COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
 
+# The dearest first: what is left for the end is shared best between processes when it is short.
+_ORDER = ("process", "browser", "spark", "unit")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by the dearest thing it needs, which its fixtures say."""
+    """Mark each test by the dearest thing it needs, which its fixtures say; files with dear tests come first."""
+    dearest: dict[Path, int] = {}
     for item in items:
         needed = set(getattr(item, "fixturenames", ()))
         if "browser" in needed:
@@ -42,6 +47,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("process")
         else:
             item.add_marker("spark" if "jvm" in needed else "unit")
+        places = [place for place, name in enumerate(_ORDER) if item.get_closest_marker(name)]
+        dearest[item.path] = min(places[0], dearest.get(item.path, len(_ORDER)))
+    items.sort(key=lambda item: dearest[item.path])
 
 
 def first_row(frame: DataFrame) -> Row:

@@ -176,6 +176,6 @@ def test_every_command_has_its_job_and_every_stage_its_folder() -> None:
     jobs = {path.stem for path in (ROOT / "jobs").glob("*.py")}
     folders = {path.parent.name for path in (ROOT / "segmentation").glob("*/stage.py")}
 
-    assert jobs == {"run", "report", "score", "score_stream", *STAGES}
+    assert jobs == {"doctor", "run", "report", "score", "score_stream", *STAGES}
     assert folders == {"report", *STAGES}
     assert tuple(STAGES) == STAGE_NAMES

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +32,7 @@ from segmentation.tables import (
     FEATURES,
     GRID,
     PUBLISHED,
+    REPRESENTATION,
     ROW_COUNTS,
     RUN_METRICS,
     RUNS,
@@ -41,7 +41,8 @@ from segmentation.tables import (
     TRANSACTIONS,
 )
 
-TABLES = [table.name for table in EVERY if table not in (TRANSACTIONS, CUSTOMERS, CHAMPIONS, STREAMED_ASSIGNMENTS)]
+_OTHERS = (TRANSACTIONS, CUSTOMERS, CHAMPIONS, REPRESENTATION, STREAMED_ASSIGNMENTS)
+TABLES = [table.name for table in EVERY if table not in _OTHERS]
 CLOCK = ["started_at", "published_at", "published_seq", "table_versions"]  # what a run says of when it ran
 RFM = ("recency_days", "frequency_orders", "monetary_total")
 
@@ -242,44 +243,6 @@ def test_the_complete_journey_is_pinned(jvm: SparkSession, tmp_path: Path) -> No
     assert (round(row["orders"], 2), round(row["recency_days"], 2), row["median_recency_days"]) == (63.12, 22.83, 7)
     assert row["most_items"] < 200  # with fuel counted in thousandths of a gallon it would be thousands
     assert sum(row["rows"] for row in run.read_rows(ROW_COUNTS)) == 1_469_307 + 92_331 + 801
-
-
-def test_a_catalog_schema_is_a_warehouse_too(jvm: SparkSession, tmp_path: Path) -> None:
-    source = tmp_path / "c.csv"
-    source.write_text("id;spend\n" + "".join(f"{n};{n % 3 * 100 + n % 7}\n" for n in range(90)))
-    config = tmp_path / "c.yaml"
-    config.write_text(f"""
-warehouse: {{schema: spark_catalog.segments_test, models: {tmp_path}/models}}
-sources:
-  customers:
-    {{format: csv, path: {source}, delimiter: ";", customer_id: id, attributes: {{spend: {{from: spend, type: number}}}}}}
-features: {{use: {{spend: {{}}}}}}
-clustering: {{k_min: 2, k_max: 4, seeds: [1]}}
-""")
-
-    last = max(jobs_of(jvm), default=-1)
-    run = run_all(jvm, str(config))
-
-    said = [description for number, description in jobs_of(jvm).items() if number > last]
-    assert len(said) > 50
-    # Delta puts its own name before, and what it does after.
-    assert [one for one in said if not re.match(rf"(Delta: )*({'|'.join(STAGES)}|start|end)\b", one)] == []
-    taken = {row["stage"]: row for row in run.lake.read_rows(RUN_METRICS)}
-    assert set(taken) == set(STAGES)
-    assert taken["assign"]["rows_out"] >= 90
-    assert jvm.table("spark_catalog.segments_test.current_segments").count() == first_row(run.read(RUNS))["k"] == 3
-    assert jvm.table("spark_catalog.segments_test.current_assignments").count() == 90
-    shown = [jvm.catalog.getTable(run.lake.place(table)) for table in CURRENT.values()]
-    assert [(one.tableType, one.description) for one in shown] == [("VIEW", table.comment) for table in CURRENT.values()]
-
-
-def jobs_of(spark: SparkSession) -> dict[int, str]:
-    """Return what each job of the session says of itself, by its number."""
-    context: Any = spark.sparkContext._jsc.sc()
-    context.listenerBus().waitUntilEmpty()
-    jobs = context.statusStore().jobsList(None)
-    found = [jobs.apply(place) for place in range(jobs.size())]
-    return {one.jobId(): "" if one.description().isEmpty() else str(one.description().get()) for one in found}
 
 
 def test_stages_one_by_one_equal_one_run(jvm: SparkSession, tmp_path: Path) -> None:

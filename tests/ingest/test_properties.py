@@ -41,7 +41,7 @@ def read(spark: SparkSession, path: Path, **options: Any) -> list[dict[str, Any]
 
 
 @given(rows=records)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 def test_what_a_plain_reader_reads_is_what_is_kept(jvm: SparkSession, tmp_path_factory: Any, rows: list[tuple[str, ...]]) -> None:
     path = tmp_path_factory.mktemp("made") / "t.csv"
     target = io.StringIO()
@@ -89,7 +89,7 @@ def plain_money(text: str) -> Decimal | None:
 
 
 @given(content=st.one_of(st.binary(max_size=200), st.text("id,day\"\n\r1;'\\", max_size=200).map(str.encode)))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 def test_any_bytes_are_read_or_refused_in_a_line(jvm: SparkSession, tmp_path_factory: Any, content: bytes) -> None:
     path = tmp_path_factory.mktemp("bytes") / "t.csv"
     path.write_bytes(b"id,day,amount\n" + content)
