@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from segmentation import catalogue
 from segmentation.errors import SegmentationError
 from segmentation.tables import CURRENT, EVERY, RUNS, Table
-from segmentation.warehouse.arrow_store import ArrowStore
+from segmentation.warehouse.lake import Lake
 from segmentation.warehouse.layout import arrow_schema
 
 HERE = Path(__file__).resolve().parent
@@ -29,16 +29,17 @@ COLORS = "SELECT segment_name, color FROM current_segments ORDER BY segment_id"
 
 def main(warehouse: str, folder: Path) -> None:
     """Write both files; whoever reads the database sees the former one until the new one is whole."""
-    store = ArrowStore(warehouse.rstrip("/"))
-    if not store.exists(RUNS):
+    lake = Lake(None, warehouse.rstrip("/"), None, models="")
+    if not lake.store.exists(RUNS):
         raise SegmentationError(warehouse, expected="a warehouse, with the table runs", found="none")
     folder.mkdir(parents=True, exist_ok=True)
     target = folder.resolve() / DATABASE
     unfinished = target.with_suffix(".new")
     unfinished.unlink(missing_ok=True)
     with duckdb.connect(str(unfinished)) as database:
+        database.execute("SET TimeZone = 'UTC'")
         for table in shown_tables():
-            copy_table(database, store, table)
+            copy_table(database, lake, table)
         add_words(database)
         database.execute((HERE / "views.sql").read_text())
         colors = dict(database.execute(COLORS).fetchall())
@@ -54,17 +55,16 @@ def shown_tables() -> list[Table]:
     return [one for one in EVERY if one.name not in current and "customer_id" not in {column.name for column in one.columns}]
 
 
-def copy_table(database: duckdb.DuckDBPyConnection, store: ArrowStore, table: Table) -> None:
+def copy_table(database: duckdb.DuckDBPyConnection, lake: Lake, table: Table) -> None:
     """Make a table with its comments, and fill it with what the warehouse has of it."""
     columns = ", ".join(f'"{one.name}" {one.type}' for one in table.columns)
     database.execute(f'CREATE TABLE "{table.name}" ({columns})')
     database.execute(f'COMMENT ON TABLE "{table.name}" IS {_quoted(table.comment)}')
     for one in table.columns:
         database.execute(f'COMMENT ON COLUMN "{table.name}"."{one.name}" IS {_quoted(one.comment)}')
-    if store.exists(table):
-        database.register("rows", pa.Table.from_pylist(store.read(table), arrow_schema(table)))
-        database.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM rows')
-        database.unregister("rows")
+    database.register("rows", pa.Table.from_pylist(lake.read_rows(table), arrow_schema(table)))
+    database.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM rows')
+    database.unregister("rows")
 
 
 def add_words(database: duckdb.DuckDBPyConnection) -> None:
