@@ -16,8 +16,8 @@ ruff format --check .
 ruff check .
 mypy
 lint-imports
-# Half as many processes again as cores, for each waits a good deal; a file of tests at a time, one SparkSession a process.
-pytest -n "${TEST_PROCESSES:-3}" --dist loadfile "${which[@]}" "$@"
+# A process per core and a file of tests at a time; each process has one SparkSession.
+pytest -n "${TEST_PROCESSES:-2}" --dist loadfile "${which[@]}" "$@"
 if [ "$asked" = --all ]; then
     python scripts/faults.py --writer delta-rs
     python scripts/faults.py --writer spark

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from segmentation import gauge
@@ -22,8 +23,14 @@ def count(spark: SparkSession, rows: int = 10) -> None:
     spark.sparkContext.parallelize(range(rows), 1).count()
 
 
+def said_of(context: SparkContext) -> list[str | None]:
+    """Return what a job started now would say of itself; what ran before in this session may have left a word."""
+    return [context.getLocalProperty(name) for name in ("spark.job.description", "spark.jobGroup.id")]
+
+
 def test_jobs_say_their_stage_and_step_until_the_stage_ends(spark: SparkSession) -> None:
     context = spark.sparkContext
+    before = said_of(context)
     with named_jobs(context, "grid") as group:
         count(spark)
         name_step(context, "k-means K=2..8")
@@ -34,7 +41,7 @@ def test_jobs_say_their_stage_and_step_until_the_stage_ends(spark: SparkSession)
 
     assert descriptions(spark, group) == ["grid", "grid: k-means K=2..8", "grid: write grid", "grid: k-means K=2..8"]
     name_step(context, "nothing")
-    assert [context.getLocalProperty(name) for name in ("spark.job.description", "spark.jobGroup.id")] == [None, None]
+    assert said_of(context) == before
 
 
 def test_each_thread_has_a_step_of_its_own(spark: SparkSession) -> None:
