@@ -13,6 +13,7 @@ from segmentation.spelling import percent, whole
 
 _TALL, _GAP, _BAR, _LEFT, _TOP = 260.0, 12.0, 12.0, 100.0, 18.0
 _GREY = "#7F7F7F"
+_LETTERS = 16
 
 
 @dataclass
@@ -48,6 +49,12 @@ def draw_flow(movement: Movement, segments: Rows) -> Figure:
     return Figure("flow", "Who went where", finding, join(parts), height)
 
 
+def fit_name(name: str) -> str:
+    """Return a name short enough to stand beside a bar: what follows its comma tells it from its neighbour."""
+    _, comma, rest = name.rpartition(", ")
+    return shorten(f"… {rest}" if comma and len(name) > _LETTERS else name, _LETTERS)
+
+
 def _stack(rows: Rows, sizes: Sequence[tuple[int | None, int]], total: int, *, other: str) -> dict[int | None, _Bar]:
     """Return a bar per segment, one under the other, and one called ``other`` of those whom only the other run knows."""
     named: dict[int | None, tuple[str, str]] = {row["segment_id"]: (text_of(row["segment_name"]), color_of(row)) for row in rows}
@@ -76,6 +83,6 @@ def _draw_bars(bars: Iterable[_Bar], total: int, *, is_left: bool) -> list[Marku
         parts.append(element("rect", {"x": x, "y": bar.top, "width": _BAR, "height": max(bar.high, 1.0), "fill": bar.color}))
         middle, side = bar.top + bar.high / 2, "then" if is_left else "now"
         own = derived(f"side:{side}|{bar.name}", bar.customers)
-        parts.append(write(words, middle, shorten(bar.name, 16), "small name", anchor))
+        parts.append(write(words, middle, fit_name(bar.name), "small name", anchor))
         parts.append(write(words, middle + 12, percent(bar.customers / total), "soft small", anchor, **own))
     return parts

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from segmentation.report.flow import fit_name
 from segmentation.report.marks import KEYS
 from segmentation.report.page import Report, draw_report
 from segmentation.report.terminal import neutralise, tabulate, write_csv
@@ -258,6 +259,14 @@ def test_a_name_that_means_harm_is_shown_as_text(name: str) -> None:
     assert "\x1b" not in printed.getvalue()
     if len(name) < 25:
         assert clean in printed.getvalue()
+
+
+def test_names_that_begin_alike_are_told_apart_beside_the_flow() -> None:
+    names = ["Occasional buyers, larger orders", "Occasional buyers, smaller orders", "Loyal patrons", "A name without any comma"]
+
+    fitted = [fit_name(name) for name in names]
+
+    assert fitted == ["… larger orders", "… smaller orders", "Loyal patrons", "A name without…"]
 
 
 def test_what_is_empty_or_undefined_is_left_out() -> None:
