@@ -231,8 +231,9 @@ def _check_session(session: SparkSession) -> None:
             raise SetupError(name, expected="false, or rows vanish unseen", found="true")
     if _EXTENSION not in str(session.conf.get("spark.sql.extensions", "")):
         raise SetupError("spark.sql.extensions", expected=_EXTENSION, found="a session made without it")
-    if not delta_version(session).startswith(_DELTA_MINOR):
-        raise SetupError("Delta JARs", expected=DELTA_VERSION, found=delta_version(session))
+    found = delta_version(session)
+    if not found.startswith(_DELTA_MINOR):
+        raise SetupError("Delta JARs", expected=DELTA_VERSION, found=found)
     for name in _OF_READING:
         session.conf.set(name, _ALWAYS[name])
 

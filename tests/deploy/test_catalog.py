@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyspark
 import pytest
+from servers import end, free_port
 
 from segmentation.tables import CURRENT, EVERY, RUNS, SEGMENTS
 from segmentation.warehouse.lake import Lake
@@ -34,12 +35,6 @@ class Shop:
     ask: Callable[[str], list[dict[str, str]]]
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def java() -> str:
     home = os.environ.get("JAVA_HOME")
     return str(Path(home, "bin", "java")) if home else str(shutil.which("java"))
@@ -52,21 +47,17 @@ def serving(command: list[str], port: int, folder: Path, environment: Mapping[st
     with open(log, "w") as told:
         server = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, stdout=told, stderr=told)
     try:
-        end = time.monotonic() + PATIENCE
+        until = time.monotonic() + PATIENCE
         while True:
             with socket.socket() as one:
                 if one.connect_ex(("127.0.0.1", port)) == 0:
                     break
             assert server.poll() is None, log.read_text()[-3000:]
-            assert time.monotonic() < end, log.read_text()[-3000:]
+            assert time.monotonic() < until, log.read_text()[-3000:]
             time.sleep(0.3)
         yield
     finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
+        end(server)
 
 
 @contextmanager

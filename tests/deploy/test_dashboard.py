@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
+from servers import end, free_port
 
 from segmentation.tables import CHAMPIONS, DRIFT, PROFILES, PUBLISHED, RUNS, SEGMENTS, TRAITS, TRANSITIONS
 from segmentation.warehouse.lake import Lake
@@ -76,21 +76,15 @@ def make_warehouse(place: Path) -> None:
     lake.write_rows([{**now, **drifted, **bounds}], DRIFT, run_id="june")
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + PATIENCE
+    until = time.monotonic() + PATIENCE
     while True:
         try:
             urllib.request.urlopen(url, timeout=5).close()
             return
         except (urllib.error.URLError, OSError):
             assert server.poll() is None, log.read_text()[-3000:]
-            assert time.monotonic() < end, log.read_text()[-3000:]
+            assert time.monotonic() < until, log.read_text()[-3000:]
             time.sleep(0.5)
 
 
@@ -119,11 +113,7 @@ def served(folder: Path) -> Iterator[str]:
         wait_for(f"http://127.0.0.1:{port}/health", server, log)
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
+        end(server)
 
 
 @dataclass

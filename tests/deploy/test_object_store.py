@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import deltalake
 import obstore
 import pytest
 from obstore.store import from_url
+from servers import free_port
 
 from segmentation.tables import PUBLISHED
 
@@ -29,9 +29,7 @@ def s3() -> Iterator[dict[str, str]]:
     for package in ("moto", "flask", "flask_cors"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed: pip install '.[cluster]'")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("object_server.py")), str(port)],
         stdout=subprocess.DEVNULL,
