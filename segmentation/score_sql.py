@@ -1,7 +1,7 @@
 """The model of a run as one query, which DuckDB and Spark SQL both run: preparation, distances, and who is nearest."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from segmentation.catalogue import MISSING_LEVEL
@@ -34,25 +34,36 @@ def write_sql(
     centers : shape (k, dimensions), scaled units
     source : table or subquery with ``customer_id`` and the columns of ``tables.FEATURES``, a row per customer
     """
+    (first, numbers), *later = list_steps(preparation, components, centers)
+    steps = [f"{first} AS (\n  SELECT {_listed('f.*', numbers)}\n  FROM {source} AS f\n)"]
+    last = first
+    for name, columns in later:
+        steps.append(f"{name} AS (\n  SELECT {_listed('customer_id', columns)}\n  FROM {last}\n)")
+        last = name
+    second = "runner_up_segment_id" if len(centers) > 1 else "CAST(NULL AS INT) AS runner_up_segment_id"
+    return (
+        f"-- Scores customers with the model of run {run_id}. Read from a table of features, one row per customer.\n"
+        f"WITH {', '.join(steps)}\nSELECT customer_id, segment_id, SQRT(squared) AS distance, {second}\nFROM {last}\n"
+    )
+
+
+def list_steps(preparation: Rows, components: Rows, centers: Sequence[Sequence[float]]) -> list[tuple[str, list[str]]]:
+    """Return the steps of ``write_sql``, each its name and what it selects beside the customer from the one before.
+
+    The first keeps every column of the source, which it calls ``f``; the last has ``segment_id``, ``squared`` (the squared
+    distance, scaled units) and, with more than one centre, ``runner_up_segment_id``.
+    """
     rows = sorted(preparation, key=lambda row: row["position"])
     points = [_point(row) for row in rows]
     filled = {row["source_column"]: _filled(row) for row in rows if row["kind"] in ("number", "ordinal")}
-    numbers = "".join(f",\n         {sql} AS n_{place}" for place, sql in enumerate(filled.values()))
     for place, name in enumerate(filled):
         points = [one.replace(f"<{name}>", f"n_{place}") for one in points]
-    steps = [f"filled AS (\n  SELECT f.*{numbers}\n  FROM {source} AS f\n)"]
-    steps.append(_step("prepared", [f"{sql} AS x_{place}" for place, sql in enumerate(points)], "filled"))
-    last, width = "prepared", len(points)
+    steps = [("filled", _numbered("n", filled.values())), ("prepared", _numbered("x", points))]
     if components:
-        last, width = "turned", 1 + max(row["component"] for row in components)
-        turned = [_component(components, place) for place in range(width)]
-        steps.append(_step(last, [f"{sql} AS x_{place}" for place, sql in enumerate(turned)], "prepared"))
-    squares = [f"{_squared_distance(center)} AS d_{segment}" for segment, center in enumerate(centers)]
-    steps.append(_step("apart", squares, last))
-    return (
-        f"-- Scores customers with the model of run {run_id}. Read from a table of features, one row per customer.\n"
-        f"WITH {', '.join([*steps, *_nearest(len(centers))])}\n{_answer(len(centers))}\n"
-    )
+        width = 1 + max(row["component"] for row in components)
+        steps.append(("turned", _numbered("x", [_component(components, place) for place in range(width)])))
+    steps.append(("apart", _numbered("d", map(_squared_distance, centers))))
+    return [*steps, *_nearest(len(centers))]
 
 
 def check_sql(chosen: Mapping[str, Any] | None, run_id: str) -> None:
@@ -71,9 +82,12 @@ def check_sql(chosen: Mapping[str, Any] | None, run_id: str) -> None:
         raise ModelError(f"run {run_id}", expected="a model of kmeans, which SQL can tell", found=str(algorithm))
 
 
-def _step(name: str, columns: Sequence[str], source: str) -> str:
-    listed = "".join(f",\n         {one}" for one in columns)
-    return f"{name} AS (\n  SELECT customer_id{listed}\n  FROM {source}\n)"
+def _listed(first: str, columns: Sequence[str]) -> str:
+    return ",\n         ".join([first, *columns])
+
+
+def _numbered(letter: str, expressions: Iterable[str]) -> list[str]:
+    return [f"{sql} AS {letter}_{place}" for place, sql in enumerate(expressions)]
 
 
 def _filled(row: Mapping[str, Any]) -> str:
@@ -115,29 +129,22 @@ def _squared_distance(center: Sequence[float]) -> str:
     return " + ".join(f"{one} * {one}" for one in apart)
 
 
-def _nearest(segments: int) -> list[str]:
+def _nearest(segments: int) -> list[tuple[str, list[str]]]:
     names = [f"d_{segment}" for segment in range(segments)]
     if segments == 1:
-        return ["near AS (\n  SELECT customer_id, 0 AS segment_id, d_0 AS squared\n  FROM apart\n)"]
+        return [("near", ["0 AS segment_id", "d_0 AS squared"])]
     least = f"LEAST({', '.join(names)})"
-    placed = f"placed AS (\n  SELECT apart.*, {_which(least, names)} AS segment_id, {least} AS squared\n  FROM apart\n)"
     others = [f"CASE WHEN segment_id = {place} THEN NULL ELSE {name} END" for place, name in enumerate(names)]
-    next_least = f"LEAST({', '.join(others)})"
-    second = _which(next_least, others)
+    second = _which(f"LEAST({', '.join(others)})", others)
     return [
-        placed,
-        f"near AS (\n  SELECT customer_id, segment_id, squared,\n         {second} AS runner_up_segment_id\n  FROM placed\n)",
+        ("placed", [*names, f"{_which(least, names)} AS segment_id", f"{least} AS squared"]),
+        ("near", ["segment_id", "squared", f"{second} AS runner_up_segment_id"]),
     ]
 
 
 def _which(least: str, names: Sequence[str]) -> str:
     """Return the first whose value is the least."""
     return f"CASE {least} {' '.join(f'WHEN {name} THEN {place}' for place, name in enumerate(names))} END"
-
-
-def _answer(segments: int) -> str:
-    second = "runner_up_segment_id" if segments > 1 else "CAST(NULL AS INT) AS runner_up_segment_id"
-    return f"SELECT customer_id, segment_id, SQRT(squared) AS distance, {second}\nFROM near"
 
 
 def _number(value: float) -> str:

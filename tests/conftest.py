@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -21,6 +22,7 @@ from segmentation.config.load import load_config
 from segmentation.pipeline import STAGES, Request, execute
 from segmentation.progress import Progress
 from segmentation.run import Run
+from segmentation.warehouse.lake import open_lake
 from segmentation.warehouse.session import SHORT_BYTES, open_session
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,6 +104,29 @@ def real_data() -> Callable[[str], str]:
         return str(path)
 
     return find
+
+
+@pytest.fixture(scope="session")
+def published(
+    jvm: SparkSession, real_data: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Run]:
+    """Return the run of a configuration of conf/ on its real data, its report drawn; made once for all processes, to be read."""
+    base = tmp_path_factory.getbasetemp()
+    place = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def publish(name: str) -> Run:
+        options: dict[str, Any] = {"warehouse": str(place / name)}
+        if name == "online_retail":
+            options |= {"as_of": "2011-12-10", "inputs": {"transactions": real_data("online_retail.csv.gz")}}
+        config, is_done = load_config(str(ROOT / f"conf/{name}.yaml"), **options), place / f"{name}.done"
+        with FileLock(place / f"{name}.lock"):
+            if not is_done.exists():
+                with compiled(jvm):
+                    execute(jvm, Request(config, "r1", tuple(STAGES), draws=True), Progress())
+                is_done.touch()
+        return Run(run_id="r1", config=config, lake=open_lake(config.warehouse, jvm), started_at=datetime.now(UTC))
+
+    return publish
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import duckdb
 import duckdb_extension_delta
 import pandas as pd
 import pytest
-from conftest import ROOT, compiled, first_row, run_all, to_pandas
+from conftest import ROOT, first_row, run_all, to_pandas
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -48,15 +48,8 @@ RFM = ("recency_days", "frequency_orders", "monetary_total")
 
 
 @pytest.fixture(scope="module")
-def retail(jvm: SparkSession, real_data: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Run:
-    with compiled(jvm):
-        return run_all(
-            jvm,
-            str(ROOT / "conf/online_retail.yaml"),
-            as_of="2011-12-10",
-            inputs={"transactions": real_data("online_retail.csv.gz")},
-            warehouse=str(tmp_path_factory.mktemp("retail")),
-        )
+def retail(published: Callable[[str], Run]) -> Run:
+    return published("online_retail")
 
 
 @pytest.fixture(scope="module")
@@ -221,11 +214,8 @@ def test_telco_customers_without_purchases_are_segmented(telco: Run) -> None:
     assert two_year["value"] == pytest.approx(1_695 / 7_043)
 
 
-def test_the_complete_journey_is_pinned(jvm: SparkSession, tmp_path: Path) -> None:
-    config = str(ROOT / "conf/complete_journey.yaml")
-    # Its grid and its report are the demo's, which runs before these tests.
-    with compiled(jvm):
-        run = run_all(jvm, config, stages=("ingest", "features"), warehouse=str(tmp_path / "w"))
+def test_the_complete_journey_is_pinned(published: Callable[[str], Run]) -> None:
+    run = published("complete_journey")
     features = run.read(FEATURES)
     row = first_row(
         features.agg(

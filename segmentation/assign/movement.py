@@ -1,10 +1,10 @@
 """The former run's customers and model beside this run's: who went where, and what each customer's former segment was."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.errors import PySparkException
 from pyspark.ml import PipelineModel
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from segmentation.money import as_money
 
 _FAR = 1.5  # times the 99th percentile: one in a hundred lies beyond that itself
+_NOW = "now__id"
 HISTORY = ("former_key", "former_previous", "former_changed", "former_since")
 
 
@@ -26,22 +27,44 @@ class Former:
     reach: Mapping[int, float]
 
 
-def label_again(members: DataFrame, model: PipelineModel, reach: Mapping[int, float]) -> DataFrame | None:
-    """Return ``members`` with ``mid_id``, the segment that the former model gives them; null of who lies beyond its reach.
+def place_by_steps(members: DataFrame, steps: Sequence[tuple[str, Sequence[str]]]) -> DataFrame:
+    """Return what is asked of ``members``, with ``mid_id`` and ``distance``: the former model's segment, how far from its centre.
 
-    Returns
-    -------
-    DataFrame or None
-        None where the former model needs features that these customers do not have.
+    Parameters
+    ----------
+    members : ``customer_id`` (unique), ``segment_id``, ``revenue`` and the columns of ``tables.FEATURES``
+    steps : the former model by ``score_sql.list_steps``
+
+    Raises
+    ------
+    pyspark.errors.AnalysisException
+        If the former model needs features that these customers do not have.
     """
-    try:
-        labelled = model.transform(members.drop("features"))
-        centers = _centers(model)
-        bounds = _doubles([_FAR * reach.get(one, float("inf")) for one in range(len(centers))])
-        is_within = _distance(centers) <= F.element_at(bounds, _place())
-        return labelled.select("customer_id", "segment_id", "revenue", F.when(is_within, F.col("prediction")).alias("mid_id"))
-    except (PySparkException, ValueError):
-        return None
+    placed = members.drop("features").withColumnRenamed("segment_id", _NOW).alias("f")
+    for place, (_, columns) in enumerate(steps):
+        placed = placed.selectExpr(*(("customer_id", _NOW, "revenue") if place else ("f.*",)), *columns)
+    distance = F.sqrt("squared").alias("distance")
+    return placed.select("customer_id", F.col(_NOW).alias("segment_id"), "revenue", F.col("segment_id").alias("mid_id"), distance)
+
+
+def place_by_model(members: DataFrame, model: PipelineModel) -> DataFrame:
+    """Return what ``place_by_steps`` does, for a model that is not the nearest centre's.
+
+    Raises
+    ------
+    pyspark.errors.PySparkException, ValueError
+        If the former model needs features that these customers do not have.
+    """
+    distance = _distance(_centers(model)).alias("distance")
+    return model.transform(members.drop("features")).select(
+        "customer_id", "segment_id", "revenue", F.col("prediction").alias("mid_id"), distance
+    )
+
+
+def forget_far(placed: DataFrame, reach: Mapping[int, float]) -> DataFrame:
+    """Return ``placed`` with a null ``mid_id`` of who lies beyond its segment's reach (scaled units; infinite where unknown)."""
+    bounds = F.coalesce(*(F.when(F.col("mid_id") == one, _FAR * far) for one, far in reach.items()), F.lit(math.inf))
+    return placed.withColumn("mid_id", F.when(F.col("distance") <= bounds, F.col("mid_id"))).drop("distance")
 
 
 def _centers(model: PipelineModel) -> list[list[float]]:
@@ -52,16 +75,9 @@ def _centers(model: PipelineModel) -> list[list[float]]:
     return [list(map(float, row["mean"].toArray())) for row in last.gaussiansDF.select("mean").collect()]
 
 
-def _place() -> Column:
-    return F.col("prediction") + 1
-
-
-def _doubles(values: Sequence[float]) -> Column:
-    return F.array(*(F.lit(float(value)) for value in values))
-
-
 def _distance(centers: Sequence[Sequence[float]]) -> Column:
-    own = F.element_at(F.array(*map(_doubles, centers)), _place())
+    places = F.array(*(F.array(*map(F.lit, center)) for center in centers))
+    own = F.element_at(places, F.col("prediction") + 1)
     squares = F.zip_with(vector_to_array(F.col("features")), own, lambda one, other: (one - other) * (one - other))
     return F.sqrt(F.aggregate(squares, F.lit(0.0), lambda total, value: total + value))
 

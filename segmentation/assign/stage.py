@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -20,18 +21,21 @@ from segmentation.assign.identity import (
     tell,
 )
 from segmentation.assign.lineage import find_shifts, lineage_rows, transition_rows
-from segmentation.assign.movement import Former, count_moves, label_again, read_history
+from segmentation.assign.movement import Former, count_moves, forget_far, place_by_model, place_by_steps, read_history
 from segmentation.clustering.members import evaluate_by_spark, measure_members
 from segmentation.errors import ModelError
 from segmentation.money import as_money
 from segmentation.readings import place_members, read_limits
 from segmentation.run import Run, check_featured, note
-from segmentation.score_sql import read_centers
+from segmentation.score_sql import list_steps, read_centers
 from segmentation.tables import (
     ASSIGNMENTS,
     CENTROIDS,
+    COMPONENTS,
     FEATURES,
+    GRID,
     LINEAGE,
+    PREPARATION,
     PROFILES,
     PUBLISHED,
     REACH,
@@ -159,11 +163,19 @@ def _own_lineage(run: Run) -> Rows:
 
 
 def _label_again(run: Run, members: DataFrame, former: Former) -> DataFrame | None:
+    """Return the members with the segment that the former model gives them; None where it cannot tell."""
+    of_model = [former.model_run_id]
+    constants = (run.lake.read_rows(table, run_ids=of_model) for table in (GRID, PREPARATION, COMPONENTS, CENTROIDS))
+    grid, preparation, components, centers = constants
+    is_nearest = bool(preparation) and {row["algorithm"] for row in grid} == {"kmeans"}
     try:
-        model = load_model(run.lake.spark, f"{run.lake.models}/{former.model_run_id}")
-    except ModelError:  # removed by hand, or to save room: then those in both runs must do
+        if is_nearest:  # no need to load the model, at two Spark jobs for each of its stages
+            placed = place_by_steps(members, list_steps(preparation, components, read_centers(centers)))
+        else:
+            placed = place_by_model(members, load_model(run.lake.spark, f"{run.lake.models}/{former.model_run_id}"))
+    except (ModelError, PySparkException, ValueError):  # removed to save room, or it needs other features
         return None
-    return label_again(members, model, former.reach)
+    return forget_far(placed, former.reach)
 
 
 def _day(run: Run, known: Mapping[str, Any]) -> date:

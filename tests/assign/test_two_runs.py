@@ -10,7 +10,7 @@ from conftest import run_all
 from pyspark.sql import SparkSession
 
 from segmentation.run import Run
-from segmentation.tables import ASSIGNMENTS, CURRENT, LINEAGE, QUARANTINE, REACH, RUNS, SEGMENTS, TRANSITIONS, Table
+from segmentation.tables import ASSIGNMENTS, CURRENT, LINEAGE, PREPARATION, QUARANTINE, REACH, RUNS, SEGMENTS, TRANSITIONS, Table
 
 SPOTS = np.array([[10.0, 10.0], [60.0, 10.0], [10.0, 60.0]])
 
@@ -151,12 +151,15 @@ def test_without_the_former_model_the_customers_of_both_runs_tell(
 ) -> None:
     config = str(Path(str(runs["a"].lake.path)).parent / "c.yaml")
     path = write_month(tmp_path, "other", [number % 3 for number in range(90)], seed=0)
-    models = Path(runs["a"].lake.models)
+    lake, constants = runs["a"].lake, rows(runs, "moved", PREPARATION)
+    models = Path(lake.models)
     (models / "moved").rename(models / "aside")
+    lake.write_rows([], PREPARATION, run_id="moved")
     try:
         run_all(jvm, config, "other", inputs={"customers": path})
     finally:
         (models / "aside").rename(models / "moved")
+        lake.write_rows(constants, PREPARATION, run_id="moved")
 
     assert {(row["verdict"], row["basis"]) for row in rows(runs, "other", LINEAGE)} == {("survived", "customers")}
     assert {row["why"] for row in rows(runs, "other", TRANSITIONS)} <= {"stayed", "unknown", "arrived", "left"}

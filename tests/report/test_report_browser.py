@@ -10,7 +10,6 @@ from typing import Any
 
 import deltalake
 import pytest
-from conftest import ROOT, compiled
 from pyspark.sql import SparkSession
 from test_report import check_shown
 
@@ -19,6 +18,7 @@ from segmentation.pipeline import STAGES, Request, execute
 from segmentation.progress import Progress
 from segmentation.report.marks import KEYS
 from segmentation.report.stage import find_published, save_report
+from segmentation.run import Run
 from segmentation.warehouse.lake import open_lake
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -65,23 +65,14 @@ READ_CONTRAST = """() => {
 
 
 @pytest.fixture(scope="module")
-def reports(
-    jvm: SparkSession, real_data: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, tuple[Path, Path]]:
-    """The warehouse and the page of each run."""
-    found = {}
-    for name in ("online_retail", "complete_journey"):
-        warehouse = tmp_path_factory.mktemp(name)
-        options: dict[str, Any] = {"warehouse": str(warehouse)}
-        if name == "online_retail":
-            options |= {"as_of": "2011-12-10", "inputs": {"transactions": real_data("online_retail.csv.gz")}}
-        config = load_config(str(ROOT / f"conf/{name}.yaml"), **options)
-        # Fewer K and starts than the configuration's: the report is tested here, not the choice.
-        fewer = config.model_copy(update={"clustering": config.clustering.model_copy(update={"k_max": 4, "seeds": [1]})})
-        with compiled(jvm):
-            execute(jvm, Request(fewer, "one", tuple(STAGES), draws=True), Progress())
-        found[name] = warehouse, warehouse / "reports/one/report.html"
-    return found
+def reports(published: Callable[[str], Run]) -> Callable[[str], tuple[Path, Path]]:
+    """The warehouse and the page of a real run."""
+
+    def find(name: str) -> tuple[Path, Path]:
+        warehouse = Path(published(name).lake.path)
+        return warehouse, warehouse / "reports/r1/report.html"
+
+    return find
 
 
 @pytest.fixture(scope="module")
@@ -132,9 +123,9 @@ NAMES = pytest.mark.parametrize("name", ["online_retail", "complete_journey"])
 @NAMES
 @pytest.mark.parametrize("width", [PHONE, DESK])
 def test_every_figure_is_in_sight_and_nothing_is_fetched(
-    reports: dict[str, tuple[Path, Path]], browser: Any, name: str, width: int
+    reports: Callable[[str], tuple[Path, Path]], browser: Any, name: str, width: int
 ) -> None:
-    place = reports[name][1]
+    place = reports(name)[1]
     visit = Visit(browser, place, width)
 
     figures = visit.page.locator("svg[data-figure]").all()
@@ -152,9 +143,9 @@ def test_every_figure_is_in_sight_and_nothing_is_fetched(
 
 @NAMES
 def test_every_number_in_sight_is_that_of_the_delta_tables(
-    reports: dict[str, tuple[Path, Path]], browser: Any, name: str
+    reports: Callable[[str], tuple[Path, Path]], browser: Any, name: str
 ) -> None:
-    warehouse, place = reports[name]
+    warehouse, place = reports(name)
     cells = {}
     for table, key in KEYS.items():
         if (warehouse / table).exists():
@@ -204,9 +195,9 @@ def test_customers_who_moved_are_those_of_the_assignments(moved: tuple[Path, Pat
 @NAMES
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_from_what_is_behind_it(
-    reports: dict[str, tuple[Path, Path]], browser: Any, name: str, scheme: str
+    reports: Callable[[str], tuple[Path, Path]], browser: Any, name: str, scheme: str
 ) -> None:
-    visit = Visit(browser, reports[name][1], DESK, scheme)
+    visit = Visit(browser, reports(name)[1], DESK, scheme)
 
     found = visit.page.evaluate(READ_CONTRAST)
 
@@ -216,9 +207,9 @@ def test_text_stands_out_from_what_is_behind_it(
 
 @NAMES
 def test_the_page_can_be_walked_by_keyboard_and_read_aloud(
-    reports: dict[str, tuple[Path, Path]], browser: Any, name: str
+    reports: Callable[[str], tuple[Path, Path]], browser: Any, name: str
 ) -> None:
-    page = Visit(browser, reports[name][1], DESK).page
+    page = Visit(browser, reports(name)[1], DESK).page
 
     page.keyboard.press("Tab")
 
