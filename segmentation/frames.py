@@ -1,7 +1,6 @@
 """Tables as Spark frames: their schema, and the check that a frame has it."""
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from segmentation.tables import BOOLEAN, DATE, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, Table, decimal_digits
@@ -48,7 +47,8 @@ def conform(frame: DataFrame, table: Table) -> DataFrame:
     wrong = [f"{one.name} is {found[one.name]}, not {one.type}" for one in table.columns if found[one.name] != one.type]
     if wrong:
         raise ValueError(f"{table.name}: {'; '.join(wrong)}")
-    return frame.select(*(F.col(f"`{one.name}`").alias(one.name, metadata=_metadata(one)) for one in table.columns))
+    names = [one.name for one in table.columns]
+    return frame if list(found) == names else frame.selectExpr(*(f"`{name}`" for name in names))
 
 
 def _metadata(one: Column) -> dict[str, str]:

@@ -84,7 +84,7 @@ def _measure(context: SparkContext, group: str) -> Taken:
     store = scala_context.statusStore()
     jobs = context.statusTracker().getJobIdsForGroup(group)
     numbers = {number for job in jobs for number in _numbers(store.job(job).stageIds())}
-    if len(jobs) >= _kept(context, "Jobs") or len(numbers) >= _kept(context, "Stages"):
+    if len(jobs) >= _kept(scala_context, "Jobs") or len(numbers) >= _kept(scala_context, "Stages"):
         return Taken()
     stages = [store.lastStageAttempt(number) for number in sorted(numbers)]
     peaks = [peak for one in stages if (peak := _peak(one)) is not None]
@@ -102,9 +102,8 @@ def _measure(context: SparkContext, group: str) -> Taken:
     )
 
 
-def _kept(context: SparkContext, what: str) -> float:
-    kept: Any = context.getConf().get(f"spark.ui.retained{what}", str(_KEPT_BY_DEFAULT))
-    return _KEPT_SHARE * int(kept)
+def _kept(scala_context: Any, what: str) -> float:
+    return _KEPT_SHARE * int(scala_context.conf().getInt(f"spark.ui.retained{what}", _KEPT_BY_DEFAULT))
 
 
 def _numbers(sequence: Any) -> list[int]:

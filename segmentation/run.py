@@ -14,7 +14,7 @@ import segmentation
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError, PublishError
 from segmentation.gauge import name_step, named_step
-from segmentation.parallel import side_by_side
+from segmentation.parallel import in_threads, side_by_side
 from segmentation.tables import FAILED, PUBLISHED, RUNNING, RUNS, Rows, Table
 from segmentation.warehouse.lake import Lake
 from segmentation.warehouse.session import delta_version
@@ -83,10 +83,17 @@ class Run:
             self.hands.written[table.name] = len(self.hands.rows[table.name])
 
         def write(table: Table) -> None:
-            with named_step(self.lake.spark.sparkContext, f"write {table.name}"):
-                self.lake.write_rows(self.hands.rows[table.name], table, run_id=self.run_id)
+            self.lake.write_rows(self.hands.rows[table.name], table, run_id=self.run_id)
 
-        side_by_side(self.lake.spark, write, [table for _, table in outputs])
+        def write_by_spark(table: Table) -> None:
+            with named_step(self.lake.spark.sparkContext, f"write {table.name}"):
+                write(table)
+
+        tables = [table for _, table in outputs]
+        if self.lake.is_plain:  # no Spark job is in it
+            in_threads(write, tables)
+        else:
+            side_by_side(self.lake.spark, write_by_spark, tables)
 
     def write_frame(self, frame: DataFrame, table: Table, *, rows: int | None) -> None:
         """Replace this run's slice of a table by a frame of so many rows (None: any number), and hand it on as written."""

@@ -16,7 +16,9 @@ from segmentation.cli import STAGE_NAMES, main
 from segmentation.pipeline import STAGES
 
 Runner = Callable[..., subprocess.CompletedProcess[str]]
-LINES = 60_000
+LINES = 30_000
+# What runs for seconds never earns the second compiler back.
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=128m"
 CONFIG = str(ROOT / "conf/online_retail.yaml")
 
 
@@ -50,7 +52,7 @@ def test_files_cores_and_spark_submit_change_no_assignment(
 ) -> None:
     arguments = ["--config", CONFIG, "--as-of", "2011-01-20", "--input", f"transactions={sample[1]}", "--run-id", "b"]
     job = str(ROOT / "jobs/run.py")
-    small = ["--master", "local[2]", "--conf", "spark.sql.shuffle.partitions=4"]
+    small = ["--master", "local[2]", "--driver-java-options", SHORT_LIVED, "--conf", "spark.sql.shuffle.partitions=4"]
     small += ["--conf", "spark.databricks.delta.snapshotPartitions=2"]
 
     done = run_command("spark-submit", *small, job, *arguments, "--warehouse", str(tmp_path / "w"), cwd=tmp_path)
@@ -104,7 +106,13 @@ from deltalake import DeltaTable
 from pyspark.ml import PipelineModel
 from pyspark.sql import SparkSession
 
-spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+small = {{
+    "spark.ui.enabled": "false",
+    "spark.driver.extraJavaOptions": "{SHORT_LIVED}",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.codegen.wholeStage": "false",
+}}
+spark = SparkSession.builder.master("local[2]").config(map=small).getOrCreate()
 features = DeltaTable("{whole}/features").to_pandas()
 columns = ["customer_id", "recency_days", "frequency_orders", "monetary_total"]
 scored = PipelineModel.load("{whole}/models/a").transform(spark.createDataFrame(features[columns]))

@@ -43,7 +43,7 @@ warehouse: {{path: {folder}/w}}
 sources:
   customers: {{format: csv, path: {folder}/c.csv, customer_id: id, attributes: {{spend: {{from: spend, type: number}}}}}}
 features: {{use: {{spend: {{}}}}}}
-clustering: {{k_max: 4, seeds: [1]}}
+clustering: {{k_max: 4, seeds: [1], resamples: 3, null_tables: 3}}
 segments: {{exemplars: ids}}
 """)
     for run_id in ("one", "two"):

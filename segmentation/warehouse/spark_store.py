@@ -77,7 +77,7 @@ class SparkStore:
         The commit says of itself what ``said`` has, by default the run.
         """
         said = user_metadata(run_id) if said is None else said
-        whole = conform(frame, table).select(*(_required(field) for field in table.columns))
+        whole = conform(frame, table).select(*(_stored(field) for field in table.columns))
         if self.exists(table):
             writer = self._widen(table, whole).write.format("delta").mode("overwrite")
             if run_id is not None:
@@ -103,7 +103,7 @@ class SparkStore:
         """
         if not self.exists(table):
             self.replace_frame(frame.limit(0), table, _NO_RUN)
-        whole = self._widen(table, conform(frame, table).select(*(_required(field) for field in table.columns)))
+        whole = self._widen(table, conform(frame, table).select(*(_stored(field) for field in table.columns)))
         adding = whole.write.format("delta").mode("append").option("txnAppId", writer).option("txnVersion", batch_id)
         adding.save(self.place(table)) if self.path else adding.saveAsTable(self.place(table))
 
@@ -203,13 +203,13 @@ def _is_delta(spark: SparkSession, path: str) -> bool:
     return bool(jvm.io.delta.tables.DeltaTable.isDeltaTable(spark._jsparkSession, path))
 
 
-def _required(one: Column) -> SqlColumn:
-    """Return the column; where it is required, a null ends the write."""
+def _stored(one: Column) -> SqlColumn:
+    """Return the column with its comment; where it is required, a null ends the write."""
     value = F.col(f"`{one.name}`")
-    if not one.required:
-        return value
-    refused = F.raise_error(F.lit(f"{one.name}: a value is required, found none")).cast(one.type)
-    return F.when(value.isNotNull(), value).otherwise(refused).alias(one.name, metadata={"comment": one.comment})
+    if one.required:
+        refused = F.raise_error(F.lit(f"{one.name}: a value is required, found none")).cast(one.type)
+        value = F.when(value.isNotNull(), value).otherwise(refused)
+    return value.alias(one.name, metadata={"comment": one.comment})
 
 
 def _column_sql(one: Column) -> str:

@@ -39,7 +39,7 @@ sources:
     customer_id: id
     attributes: {{spend: {{from: spend, type: number}}, visits: {{from: visits, type: number}}}}
 features: {{use: {{spend: {{}}, visits: {{}}}}, revenue: spend}}
-clustering: {{k_max: 5, seeds: [1]}}
+clustering: {{k_max: 5, seeds: [1], resamples: 3, null_tables: 3}}
 segments: {{names: {{S0002: Our best}}}}
 """)
     groups = [number % 3 for number in range(90)]
@@ -126,7 +126,7 @@ warehouse: {{path: {tmp_path}/w, keep_runs: 2}}
 sources:
   customers: {{format: csv, path: {tmp_path}/a.csv, customer_id: id, attributes: {{spend: {{from: spend, type: number}}}}}}
 features: {{use: {{spend: {{}}}}}}
-clustering: {{k_max: 4, seeds: [1]}}
+clustering: {{k_max: 4, seeds: [1], resamples: 3, null_tables: 3}}
 privacy: {{raw_records: "off"}}
 """)
     write_month(tmp_path, "a", [number % 3 for number in range(60)], seed=0)
