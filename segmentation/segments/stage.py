@@ -105,16 +105,6 @@ def describe_segments(run: Run) -> str:
     shown = guard_values(profiles, hidden, columns=("value",))
     told = read_traits(shown, flags=flags, categories=categories)
     counted = guard_segments(_segment_rows(summary.sizes, told, portraits), hidden, revenue=config.revenue_feature)
-    # Named at once: a published run that is repeated never shows other names in between.
-    looks = config.segments
-    if run.scored_with:
-        named = carry_segments(run.read_model_rows(SEGMENTS), counted)
-    else:
-        lineage = run.read_rows(LINEAGE)
-        before = {row["previous_run_id"] for row in lineage} - {None}
-        former = run.lake.read_rows(SEGMENTS, run_ids=sorted(before)) if before else []
-        known_again = keep(counted, lineage, former, most_shift=MOST_SHIFT)
-        named = lay_over(known_again, names=looks.names, colors=looks.colors)
     learned = [(guard_rules(rules, hidden, sizes=sizes), SEGMENT_RULES)] if run.scored_with is None else []
     bars = [asdict(one) for one in build_histograms(bins, scales, segments=list(sizes))]
     nearby = [asdict(one) for one in name_exemplars(examples, name)] if name else []
@@ -122,7 +112,7 @@ def describe_segments(run: Run) -> str:
     run.write_rows(
         (shown, PROFILES),
         (guard_values(summary.figures(), hidden, columns=("mean", "median", "p90")), FIGURES),
-        (named, SEGMENTS),
+        (_name(run, counted), SEGMENTS),
         (rank_rows(told), TRAITS),
         (guard_members(nearby, hidden), EXEMPLARS),
         *learned,
@@ -132,6 +122,20 @@ def describe_segments(run: Run) -> str:
         *([(counts, REPRESENTATION)] if audited else []),
     )
     return f"{len(sizes)} segments of {known['customers']:,} customers"
+
+
+def _name(run: Run, counted: Rows) -> Rows:
+    """Return rows of ``tables.SEGMENTS`` as they are called and painted: as the model's run has it, or as the configuration does.
+
+    Named at once: a published run that is repeated never shows other names in between.
+    """
+    if run.scored_with:
+        return carry_segments(run.read_model_rows(SEGMENTS), counted)
+    lineage, looks = run.read_rows(LINEAGE), run.config.segments
+    before = {row["previous_run_id"] for row in lineage} - {None}
+    former = run.lake.read_rows(SEGMENTS, run_ids=sorted(before)) if before else []
+    known_again = keep(counted, lineage, former, most_shift=MOST_SHIFT)
+    return lay_over(known_again, names=looks.names, colors=looks.colors)
 
 
 def exemplar_names(policy: str) -> Callable[[str], str] | None:

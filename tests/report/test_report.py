@@ -286,6 +286,41 @@ def test_what_is_empty_or_undefined_is_left_out() -> None:
     assert "Who is in them" not in report.html
 
 
+def test_what_is_too_few_to_be_shown_is_said_and_not_drawn() -> None:
+    tables = with_previous(make_tables())
+    tables["runs"][0]["min_cell"] = 10
+    hidden = {
+        "customers": ("segments", "previous_segments", "transitions", "histograms", "actions", "segment_rules"),
+        "customer_share": ("segments", "compare"),
+        "revenue": ("segments", "actions"),
+        "revenue_share": ("segments",),
+        "share": ("transitions",),
+        "segment_share": ("compare",),
+        "smallest_share": ("grid",),
+        "largest_share": ("grid",),
+        "near_customers": ("borders",),
+        "value": ("profiles",),
+        "value_original": ("centroids",),
+    }
+    for column, names in hidden.items():
+        for name in names:
+            tables[name] = [row | {column: None} for row in tables[name]]
+
+    report = draw_report(tables)
+    printed = io.StringIO()
+    Console(width=200, file=printed).print(tabulate(tables))
+
+    page = Page(report.html)
+    assert not [text for text, _, _ in page.texts if "None" in text]
+    told = [text for text, mark, _ in page.texts if mark.get("data-column") in ("customers", "smallest_share", "near_customers")]
+    assert set(told) >= {"not shown"}
+    assert not [text for text in told if any(sign.isdigit() for sign in text.replace("1,234", ""))]
+    assert "Not shown: fewer than 10 customers" in report.html
+    assert "Not shown: fewer than 10 customers" in printed.getvalue()
+    assert "flow" not in report.figures
+    assert [tag for tag, own in page.tags if tag == "rect" and own.get("class") == "edge" and own.get("width") != "11"] == []
+
+
 def test_customers_without_revenue() -> None:
     tables = make_tables()
     for row in tables["segments"]:
