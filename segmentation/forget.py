@@ -9,7 +9,7 @@ from segmentation.report.stage import find_published, save_report
 from segmentation.segments.exemplars import pseudonymise
 from segmentation.segments.stage import KEY_VARIABLE
 from segmentation.tables import PUBLISHED, RUNS
-from segmentation.warehouse.forgetting import count_rows, find_left, forget_rows, local_folder, places_of_persons
+from segmentation.warehouse.forgetting import count_rows, find_files, find_left, forget_rows, places_of_persons
 from segmentation.warehouse.lake import Lake
 
 
@@ -41,7 +41,7 @@ def forget(lake: Lake, ids: Sequence[str], *, is_dry_run: bool) -> list[str]:
     PublishError
         If a file still names one of them.
     """
-    folder = local_folder(lake)
+    files = find_files(lake)
     key = os.environ.get(KEY_VARIABLE)
     pseudonyms = [pseudonymise(one, key=key.encode()) for one in ids] if key else []
     told = []
@@ -51,14 +51,15 @@ def forget(lake: Lake, ids: Sequence[str], *, is_dry_run: bool) -> list[str]:
             if lake.store.exists(table):
                 told.append(f"{table.name}: {rows:,} rows{' would go' if is_dry_run else ''}")
                 if not is_dry_run:
-                    forget_rows(folder, table, ids, pseudonyms)
+                    lake.check_held()
+                    forget_rows(files, table, ids, pseudonyms)
         if is_dry_run:
             return told
         drawn = [row["run_id"] for row in lake.read_rows(RUNS) if row["status"] == PUBLISHED]
-        for run_id in (one for one in drawn if (folder / "reports" / one / "report.html").exists()):
+        pages = set(files.names("reports"))
+        for run_id in (one for one in drawn if f"reports/{one}/report.html" in pages):
             told.append(f"report drawn again: {save_report(find_published(lake, run_id))}")
-        left = [str(file) for file in find_left(folder, ids)]
+        left = list(find_left(files, ids))
         if left:
             raise PublishError("forget", expected="no file that names one of them", found=", ".join(left[:3]))
-    files = sum(1 for one in folder.rglob("*") if one.is_file())
-    return [*told, f"none of the {files:,} files of {folder} names one of the {len(ids):,} ids"]
+    return [*told, f"none of the {len(files.names()):,} files of {files.place} names one of the {len(ids):,} ids"]

@@ -244,6 +244,7 @@ def facts_of(run: Run) -> dict[str, Any]:
         "as_of": run.config.as_of,
         "seeds": ",".join(map(str, run.config.clustering.seeds)),
         "rule": run.config.clustering.rule,
+        "min_cell": run.config.privacy.min_cell,
         "config_hash": run.config.fingerprint(),
         "scored_with": run.scored_with,
         "spark_version": run.lake.spark.version,

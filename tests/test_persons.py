@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from segmentation.cli import main
 from segmentation.forget import read_ids
 from segmentation.tables import ASSIGNMENTS, NO_RECORD, QUARANTINE, RUNS
-from segmentation.warehouse.forgetting import find_left, places_of_persons
+from segmentation.warehouse.forgetting import Files, find_left, places_of_persons
 from segmentation.warehouse.lake import Lake
 
 PERSON = "person-4711"
@@ -94,14 +94,15 @@ def test_a_person_is_forgotten_to_the_last_byte(
     config, lake = warehouse
     assert main(["report", "--config", config]) == 0
     folder = tmp_path / "w"
-    before = list(find_left(folder, [PERSON]))
+    files = Files(str(folder))
+    before = list(find_left(files, [PERSON]))
 
     codes = [main(["forget", PERSON, "--config", config, *options]) for options in (("--dry-run",), (), ("--dry-run",))]
 
     told = capsys.readouterr().out
     assert codes == [0, 0, 0]
     assert before
-    assert list(find_left(folder, [PERSON])) == []
+    assert list(find_left(files, [PERSON])) == []
     assert "assignments: 2 rows would go" in told
     assert "quarantine: 2 rows" in told
     assert "assignments: 0 rows would go" in told
@@ -134,7 +135,7 @@ def test_records_leave_after_so_many_days_with_the_history_that_had_them(
     warehouse: tuple[str, Lake], jvm: SparkSession, tmp_path: Path
 ) -> None:
     config, lake = warehouse
-    assert list(find_left(tmp_path / "w/quarantine", ['"dear"']))
+    assert list(find_left(Files(f"{tmp_path}/w/quarantine"), ['"dear"']))
     Path(config).write_text(Path(config).read_text() + "privacy: {raw_records_days: 0}\n")
 
     run_all(jvm, config, "three")

@@ -17,6 +17,7 @@ from segmentation.advice.figures import Figures
 from segmentation.advice.holdout import plan_holdout
 from segmentation.advice.rules import ANY_LEVEL, LARGEST_SHARE, REVENUE, RULES, Condition, Outcome, Rule
 from segmentation.catalogue import SHARE_PREFIX, label, spell, spell_category
+from segmentation.small_groups import is_small
 from segmentation.spelling import whole
 from segmentation.traits import Trait
 
@@ -50,11 +51,15 @@ class Advice:
 
 @dataclass(frozen=True)
 class Addressed:
-    """Who an advice speaks to: customers, their revenue, and the measured rate of the outcome (None without one)."""
+    """Who an advice speaks to: customers, their revenue, and the measured rate of the outcome (None without one).
+
+    ``is_hidden`` says that nearly all of the segment are spoken to, and the rest are too few to be shown.
+    """
 
     customers: int
     revenue: Decimal | None
     baseline_rate: float | None
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Action:
     population_value: float
     threshold: float
     threshold_side: str
-    customers: int
+    customers: int | None
     revenue: Decimal | None
     holdout_customers: int | None
     baseline_rate: float | None
@@ -137,10 +142,12 @@ def build_actions(
     lift: float,
     days: int,
     categories: Mapping[str, str],
+    min_cell: int = 0,
 ) -> list[Action]:
     """Return a segment's actions, at most three, from its advice and whom each speaks to.
 
-    An advice to fewer than one in twenty of the segment is dropped, and one that another of the same customers precedes.
+    An advice to fewer than one in twenty of the segment is dropped, one to fewer than ``min_cell``, and one that another of the
+    same customers precedes.
 
     Parameters
     ----------
@@ -151,11 +158,13 @@ def build_actions(
     """
     actions: list[Action] = []
     for one, whom in zip(advice, addressed, strict=True):
-        if whom.customers < max(1, LEAST_ADDRESSED * size) or len(actions) == MOST_ACTIONS:
+        if whom.customers < max(1, min_cell, LEAST_ADDRESSED * size) or len(actions) == MOST_ACTIONS:
             continue
         if {action.action for action in actions} & set(one.rule.unless):
             continue
-        arm = plan_holdout(whom.customers, whom.baseline_rate, lift)
+        arm = None if whom.is_hidden else plan_holdout(whom.customers, whom.baseline_rate, lift)
+        if arm is not None and is_small(arm[0], min_cell):
+            arm = None
         actions.append(
             Action(
                 segment_id=one.segment_id,
@@ -167,8 +176,8 @@ def build_actions(
                 population_value=one.population_value,
                 threshold=one.threshold,
                 threshold_side=one.rule.trigger.side,
-                customers=whom.customers,
-                revenue=whom.revenue,
+                customers=None if whom.is_hidden else whom.customers,
+                revenue=None if whom.is_hidden else whom.revenue,
                 holdout_customers=arm[0] if arm else None,
                 baseline_rate=whom.baseline_rate,
                 lift=arm[1] if arm else None,
@@ -182,8 +191,8 @@ def _fill(one: Advice, whom: Addressed, categories: Mapping[str, str]) -> str:
     value, population, threshold = (spell(one.metric, value) for value in (one.value, one.population_value, one.threshold))
     is_category = one.metric.startswith(SHARE_PREFIX)
     return one.rule.sentence.format(
-        customers=whole(whom.customers),
-        revenue="an unknown sum" if whom.revenue is None else whole(whom.revenue),
+        customers="many" if whom.is_hidden else whole(whom.customers),
+        revenue="an unknown sum" if whom.is_hidden or whom.revenue is None else whole(whom.revenue),
         value=value,
         population_value=population,
         threshold=threshold,
@@ -219,7 +228,9 @@ def _failure_test(outcome: Outcome, whom: Addressed, arm: tuple[int, float] | No
             f"Address {arm[0]:,} and leave out {arm[0]:,}, chosen by chance, and compare {measure} ({known}): so many show a "
             f"change by {arm[1]:.0%} of it. If {failed} by the test at 5%, it failed."
         )
-    if whom.baseline_rate is None:
+    if whom.is_hidden:
+        why = "nearly all of the segment are addressed, so that no size is given"
+    elif whom.baseline_rate is None:
         why = "no rate could be measured beforehand, so that no size can be given"
     elif whom.baseline_rate > 0.9:
         why = f"{known}, so that it can hardly rise and no size can be given"

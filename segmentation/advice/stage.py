@@ -18,7 +18,8 @@ _DAYS = 30
 def advise(run: Run) -> str:
     """Find what to advise each segment, and count whom it speaks to."""
     known, config = check_featured(run), run.config
-    sizes = {row["segment_id"]: row["customers"] for row in read_described(run, SEGMENTS)}
+    # Nothing is advised where a segment is too small to be shown: each piece would tell of it.
+    sizes = {row["segment_id"]: row["customers"] for row in read_described(run, SEGMENTS) if row["customers"] is not None}
     figures = read_figures(run.read_rows(FIGURES))
     everyone = figures.get(None, Figures({}, {}))  # there are none where only categories are known
     clustered = {one.name for one in choose_ingredients(run, known)}
@@ -43,12 +44,19 @@ def advise(run: Run) -> str:
         days=days if has_orders else None,
         usual_tenure=everyone.medians.get(NAMES["tenure"]),
         revenue=config.revenue_feature,
+        min_cell=config.privacy.min_cell,
     )
     actions = [
         action
         for segment, own in found.items()
         for action in build_actions(
-            own, counted.of(own), size=sizes[segment], lift=config.segments.lift, days=days, categories=categories
+            own,
+            counted.of(own, size=sizes[segment]),
+            size=sizes[segment],
+            lift=config.segments.lift,
+            days=days,
+            categories=categories,
+            min_cell=config.privacy.min_cell,
         )
     ]
     run.write_rows(([asdict(one) for one in actions], ACTIONS))

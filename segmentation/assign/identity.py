@@ -43,6 +43,7 @@ class Match:
     overlap: float | None = None
     jaccard: float | None = None
     heirs: tuple[str, ...] = ()  # of a retired one: the keys of the segments that it went into
+    is_hidden: bool = False  # its numbers would tell of too few customers
 
 
 def name_first(segments: int) -> list[Match]:
@@ -127,11 +128,13 @@ def tell(match: Match) -> str:
         return f"{match.key} is of the first run"
     if match.verdict == "born":
         return f"{match.key} is new: no former segment goes on in it"
-    if match.previous_overlap is None:
+    if match.previous_overlap is None and not match.is_hidden:
         return f"{match.key} is that of the frozen model"
     starts = {"survived": "goes on", "split": f"is a part of {match.previous_key}", "merged": "joins former segments"}
-    gone, come = f"{match.previous_overlap:.0%}", f"{match.overlap:.0%}"
     start = f"{match.key} {starts[match.verdict]}"
+    if match.is_hidden:
+        return start
+    gone, come = f"{match.previous_overlap:.0%}", f"{match.overlap:.0%}"
     return f"{start}: {gone} of {match.previous_key}'s customers are in it, {come} of its own come from it"
 
 

@@ -19,12 +19,16 @@ HISTORY = ("former_key", "former_previous", "former_changed", "former_since")
 
 @dataclass(frozen=True)
 class Former:
-    """The run shown before: its id, that of its model, the keys of its segments by number, and how far each reaches (scaled)."""
+    """The run shown before: its id, that of its model, the keys of its segments by number, how far each reaches (scaled).
+
+    ``hidden``: its segments that show nothing, for they are too few customers.
+    """
 
     run_id: str
     model_run_id: str
     keys: Mapping[int, str]
     reach: Mapping[int, float]
+    hidden: frozenset[int] = frozenset()
 
 
 def place_by_steps(members: DataFrame, steps: Sequence[tuple[str, Sequence[str]]]) -> DataFrame:

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from segmentation.assign.assignments import Keys, build_assignments, collect_assignments
+from segmentation.assign.hidden import guard_matches, guard_reach, guard_transitions
 from segmentation.assign.identity import (
     Match,
     Thresholds,
@@ -28,6 +29,7 @@ from segmentation.money import as_money
 from segmentation.readings import place_members, read_limits
 from segmentation.run import Run, check_featured, note
 from segmentation.score_sql import list_steps, read_centers
+from segmentation.small_groups import find_hidden
 from segmentation.tables import (
     ASSIGNMENTS,
     CENTROIDS,
@@ -77,11 +79,19 @@ def assign_customers(run: Run) -> str:
     else:
         run.write_frame(build_assignments(told, centers, measured, **how), ASSIGNMENTS, rows=None)
         reach = _collect_reach(run.read(ASSIGNMENTS))
+    min_cell = run.config.privacy.min_cell
+    hidden = find_hidden({row["segment_id"]: row["customers"] for row in reach}, min_cell)
+    transitions: Rows = []
+    if former is not None:
+        matches = guard_matches(matches, overlaps_of(moves, basis=str(basis)), former, hidden=hidden, min_cell=min_cell)
+        lost = ({keys.of[one] for one in hidden}, {former.keys[one] for one in former.hidden})
+        transitions = transition_rows(moves, former, keys=keys.of, basis=basis)
+        transitions = guard_transitions(transitions, hidden=lost[0], former_hidden=lost[1], min_cell=min_cell)
     shifts = find_shifts(matches, former, _centers_of(run, run.run_id), *_of_former(run, former))
     run.write_rows(
         (lineage_rows(matches, former, basis=basis, shifts=shifts), LINEAGE),
-        (transition_rows(moves, former, keys=keys.of, basis=basis) if former else [], TRANSITIONS),
-        ([{**row, "segment_key": keys.of[row["segment_id"]]} for row in reach], REACH),
+        (transitions, TRANSITIONS),
+        (guard_reach([{**row, "segment_key": keys.of[row["segment_id"]]} for row in reach], hidden), REACH),
     )
     if run.scored_with:  # the silhouette judges a choice of K, and none was made
         return f"{known['customers']:,} customers scored with the model of {run.scored_with}"
@@ -102,13 +112,17 @@ def _find_former(run: Run, known: Mapping[str, Any]) -> Former | None:
     if newest is None:
         return None
     model_run_id = newest["scored_with"] or newest["run_id"]
-    segments = run.lake.read_rows(SEGMENTS, run_ids=[model_run_id])
-    reach = run.lake.read_rows(REACH, run_ids=[model_run_id])
+    segments = run.lake.read_rows(SEGMENTS, run_ids=[model_run_id, newest["run_id"]])
+    reach = {row["segment_id"]: row["distance_p99"] for row in run.lake.read_rows(REACH, run_ids=[model_run_id])}
+    if None in reach.values():  # of segments too small to be shown, whose customers tell it
+        limits = read_limits(run.lake, model_run_id, segments=max(reach) + 1)
+        reach = {segment: limits[segment] if far is None else far for segment, far in reach.items()}
     return Former(
         newest["run_id"],
         model_run_id,
-        {row["segment_id"]: row["segment_key"] for row in segments},
-        {row["segment_id"]: row["distance_p99"] for row in reach},
+        {row["segment_id"]: row["segment_key"] for row in segments if row["run_id"] == model_run_id},
+        reach,
+        frozenset(row["segment_id"] for row in segments if row["run_id"] == newest["run_id"] and row["customers"] is None),
     )
 
 

@@ -15,6 +15,7 @@ from segmentation.config.sources import Section, SourceSpec
 from segmentation.errors import ConfigError
 from segmentation.redaction import remember
 
+_EXPECTED = re.compile(r" (?:is|are) expected\b")
 _ENVIRONMENT = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -140,7 +141,9 @@ def _one_line(path: str, error: ValidationError) -> ConfigError:
     first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"] if part != "[key]")
     found = repr(first["input"]) if not isinstance(first["input"], dict | Section) else "otherwise"
-    expected = first["msg"].removeprefix("Value error, ")
+    # A validator says "a name is expected, found x": the line has both words already.
+    said, _, own = first["msg"].removeprefix("Value error, ").partition(", found ")
+    expected, found = _EXPECTED.sub("", said, count=1).rstrip(","), own or found
     if first["type"] == "extra_forbidden":
         expected, found = f"one of {', '.join(_known_keys(first['loc'][:-1]))}", f"unknown key {first['loc'][-1]!r}"
     if first["type"] == "missing":

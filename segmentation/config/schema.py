@@ -218,7 +218,7 @@ class Privacy(Section):
         None, ge=0, le=36_500, description="days after which a run's records leave quarantine and its history; never by default"
     )
     min_cell: int = Field(
-        10, ge=1, le=1000, description="smallest group of customers that representation shows; 1 shows every one"
+        10, ge=0, le=1000, description="smallest group of customers that tables and pages tell of; 1 or 0 shows every one"
     )
 
 

@@ -9,6 +9,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from segmentation.errors import QualityError
+from segmentation.small_groups import is_small, spell_few
 from segmentation.tables import Rows
 
 # Below them segments rest on little; as vendors of the field ask: buyers, days of history, days since the last order.
@@ -36,13 +37,14 @@ def is_beyond_ascii() -> Column:
     return F.octet_length("customer_id") != F.length("customer_id")
 
 
-def check_customers(row: Mapping[str, Any], *, ids: Iterable[str]) -> Rows:
+def check_customers(row: Mapping[str, Any], *, ids: Iterable[str], min_cell: int = 0) -> Rows:
     """Return rows of ``tables.CHECKS`` about the customers.
 
     Parameters
     ----------
     row : of ``observed``
     ids : those of ``is_beyond_ascii``
+    min_cell : fewer customers are not counted, but called fewer
     """
     customers, stale, history = row["customers"], row.get("stale_days"), row.get("history_days")
     found: list[tuple[str, str, int | None, str]] = []
@@ -57,16 +59,28 @@ def check_customers(row: Mapping[str, Any], *, ids: Iterable[str]) -> Rows:
         found.append(("stale", "transactions", None, said))
     if row["folded"] < customers:
         alike = customers - row["folded"]
-        found.append(("ids_differ_by_case", "customer_id", alike, f"{alike:,} ids equal another but for capital letters"))
+        found.append(
+            (
+                "ids_differ_by_case",
+                "customer_id",
+                alike,
+                f"{spell_few(alike, min_cell)} ids equal another but for capital letters",
+            )
+        )
     if twins := find_twins(ids):
-        said = f"{len(twins):,} ids look like another but are written with other Unicode letters, as {twins[0]!a}"
+        said = (
+            f"{spell_few(len(twins), min_cell)} ids look like another but are written with other Unicode letters, as {twins[0]!a}"
+        )
         found.append(("ids_look_alike", "customer_id", len(twins), said))
     for name in (name.removeprefix("constant ") for name, value in row.items() if name.startswith("constant ") and value):
         found.append(("constant", name, customers, f"{name} is the same for all customers and tells none of them apart"))
-    return [_check(check, subject, rows, customers, said) for check, subject, rows, said in found]
+    return [
+        _check(check, subject, None if rows is not None and is_small(rows, min_cell) else rows, customers, said)
+        for check, subject, rows, said in found
+    ]
 
 
-def check_overlap(customers: int, *, with_orders: int, with_attributes: int) -> Rows:
+def check_overlap(customers: int, *, with_orders: int, with_attributes: int, min_cell: int = 0) -> Rows:
     """Return rows of ``tables.CHECKS`` about the customers that both sources know.
 
     Raises
@@ -80,8 +94,9 @@ def check_overlap(customers: int, *, with_orders: int, with_attributes: int) -> 
         raise QualityError("features", expected="customers that both sources know", found=found)
     if common >= _COMMON_SHARE * min(with_orders, with_attributes):
         return []
-    said = f"only {common:,} of {with_orders:,} customers with orders are among the {with_attributes:,} with attributes"
-    return [_check("few_in_common", "customers", common, customers, said)]
+    few = spell_few(common, min_cell)
+    said = f"only {few} of {with_orders:,} customers with orders are among the {with_attributes:,} with attributes"
+    return [_check("few_in_common", "customers", None if is_small(common, min_cell) else common, customers, said)]
 
 
 def find_twins(ids: Iterable[str]) -> list[str]:

@@ -68,9 +68,10 @@ def _suspect(run: Run, laid_out: DataFrame) -> Rows:
     kept = {one["source"]: one["rows"] for one in run.read_rows(ROW_COUNTS) if one["outcome"] == KEPT}
     overlap: Rows = []
     if has_orders and "customers" in kept:
-        overlap = check_overlap(row["customers"], with_orders=row["with_orders"], with_attributes=kept["customers"])
+        sources = {"with_orders": row["with_orders"], "with_attributes": kept["customers"]}
+        overlap = check_overlap(row["customers"], **sources, min_cell=run.config.privacy.min_cell)
     return [
-        *check_customers(row, ids=ids),
+        *check_customers(row, ids=ids, min_cell=run.config.privacy.min_cell),
         *overlap,
         *check_counts(run.read_rows(ROW_COUNTS), counts, before_id=before["run_id"] if before else None),
     ]

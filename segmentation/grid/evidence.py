@@ -1,6 +1,7 @@
 """What was found of every K as candidates for the choice, and the choice as rows of ``grid``, ``decision``, ``stability``."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,13 +14,14 @@ from segmentation.config.schema import Clustering
 from segmentation.errors import ModelError
 from segmentation.grid.choice import Choice, choose_k
 from segmentation.grid.gates import Candidate, Dominant, Thresholds
+from segmentation.grid.hidden import hide_shares
 from segmentation.grid.solve import Solved
 
 _BANDS = {0.85: "highly stable", 0.75: "stable", 0.6: "doubtful", 0.0: "unstable"}
 
 
 def weigh(
-    solved: Solved, columns: Sequence[str], clustering: Clustering, *, asked_k: int | None
+    solved: Solved, columns: Sequence[str], clustering: Clustering, *, asked_k: int | None, min_cell: int = 0
 ) -> tuple[list[Candidate], Choice]:
     """Return the candidates and the choice among them.
 
@@ -29,7 +31,10 @@ def weigh(
         If no K has as many segments as asked.
     """
     candidates = [
-        _candidate(one.k, one.iterations, one.converged, found, solved.supports[one.k], _dominant(found, solved, columns))
+        replace(
+            _candidate(one.k, one.iterations, one.converged, found, solved.supports[one.k], _dominant(found, solved, columns)),
+            hidden=hide_shares(found.sizes, min_cell),
+        )
         for one, found in solved.solutions
     ]
     wanted = asked_k or min(one.k for one in candidates)
@@ -113,8 +118,8 @@ def grid_rows(
             "k": fit.k,
             "wssse": found.wssse,
             "silhouette": found.silhouette,
-            "smallest_share": found.smallest_share,
-            "largest_share": found.largest_share,
+            "smallest_share": None if "smallest_share" in one.hidden else found.smallest_share,
+            "largest_share": None if "largest_share" in one.hidden else found.largest_share,
             "iterations": fit.iterations,
             "converged": fit.converged,
             "effective_k": found.effective_k,

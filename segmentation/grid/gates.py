@@ -32,7 +32,7 @@ class Candidate:
     the segment that they find again least. ``null_gain`` is the share of WSSSE that is less than on permuted columns,
     ``null_silhouette`` the silhouette there; ``crowd_gain``, ``crowd_silhouette`` and ``crowd_parts`` are the same on tables that
     are one crowd. ``parts`` are the segments that valleys part, ``shallowest`` the least depth of the borders, ``splittable``
-    the segments with a valley inside.
+    the segments with a valley inside. ``hidden`` names the shares that would tell of fewer customers than may be shown.
     """
 
     k: int
@@ -56,6 +56,7 @@ class Candidate:
     shallowest: float | None = None
     splittable: int = 0
     dominant: Dominant | None = None
+    hidden: frozenset[str] = frozenset()
 
     @property
     def is_usable(self) -> bool:
@@ -98,7 +99,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Gate:
-    """One question put to one K; ``is_passed`` is None where it was not measured."""
+    """One question put to one K; ``is_passed`` is None where it was not measured, ``value`` also where it is not shown."""
 
     name: str
     value: float | None
@@ -131,17 +132,17 @@ def judge_candidate(one: Candidate, thresholds: Thresholds) -> tuple[Gate, ...]:
         ),
         Gate(
             "smallest_share",
-            one.smallest_share,
+            None if "smallest_share" in one.hidden else one.smallest_share,
             small,
             one.smallest_share >= small,
-            f"smallest segment holds {one.smallest_share:.2%} of the customers, at least {small:.2%} expected",
+            f"smallest segment holds {_share(one, 'smallest_share', 2)} of the customers, at least {small:.2%} expected",
         ),
         Gate(
             "largest_share",
-            one.largest_share,
+            None if "largest_share" in one.hidden else one.largest_share,
             large,
             one.largest_share <= large,
-            f"largest segment holds {one.largest_share:.1%} of the customers, at most {large:.1%} expected",
+            f"largest segment holds {_share(one, 'largest_share', 1)} of the customers, at most {large:.1%} expected",
         ),
         Gate(
             "stability",
@@ -181,9 +182,9 @@ def has_giant(one: Candidate) -> bool:
 
 def _explain_trap(one: Candidate) -> str:
     carried = (
-        f"one segment holds {one.largest_share:.2%} of the customers"
+        f"one segment holds {_share(one, 'largest_share', 2)} of the customers"
         if has_giant(one)
-        else f"its smallest segment holds {one.smallest_share:.2%} of the customers"
+        else f"its smallest segment holds {_share(one, 'smallest_share', 2)} of the customers"
     )
     cause = ""
     if one.dominant is not None:
@@ -192,6 +193,11 @@ def _explain_trap(one: Candidate) -> str:
             f"({one.dominant.variance_share:.0%} of all variance): a log or a cap would let the others count"
         )
     return f"silhouette {one.silhouette:.3f} is struck out: {carried}{cause}"
+
+
+def _share(one: Candidate, name: str, digits: int) -> str:
+    few, many = "too few to be shown", "nearly all"
+    return (few if name == "smallest_share" else many) if name in one.hidden else f"{getattr(one, name):.{digits}%}"
 
 
 def _number(value: float | None, digits: int) -> str:

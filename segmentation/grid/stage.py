@@ -15,6 +15,14 @@ from segmentation.grid.evidence import (
     structure_row,
     weigh,
 )
+from segmentation.grid.hidden import (
+    guard_borders,
+    guard_centroids,
+    guard_stability,
+    guard_steps,
+    hide_segments,
+    size_segments,
+)
 from segmentation.grid.solve import choose_k_values, choose_solver, name_columns, solve, solve_single
 from segmentation.readings import choose_ingredients, read_laid_out
 from segmentation.run import Run, check_featured
@@ -45,7 +53,7 @@ def fit_grid(run: Run) -> str:
     columns = name_columns(preparation)
     run.step(f"{clustering.algorithm if clustering.algorithm != 'kmeans' else 'k-means'} K={k_values[0]}..{k_values[-1]}")
     solved = solve(prepared, columns, clustering, k_values=k_values, customers=customers)
-    candidates, choice = weigh(solved, columns, clustering, asked_k=config.k)
+    candidates, choice = weigh(solved, columns, clustering, asked_k=config.k, min_cell=config.privacy.min_cell)
     orders = {one[0].k: order_centers(one, preparation, revenue=config.revenue_feature) for one in solved.solutions}
     decision = explain_choice(candidates, choice, rule=clustering.rule)
     verdicts = explain_others(candidates, choice, rule=clustering.rule)
@@ -58,12 +66,14 @@ def fit_grid(run: Run) -> str:
         decision = f"K = 1: a single segment, as clustering.no_structure asks. What the rule would have said: {decision}"
         chosen = solve_single(prepared, clustering, customers=customers, dimensions=preparation.dimensions)
         rows = replace_by_single(rows, chosen, decision, verdict=f"passed over: no {wanted}")
+    sizes, min_cell = size_segments(solved.solutions, orders), config.privacy.min_cell
+    hidden = hide_segments(sizes, min_cell)
     run.write_rows(
         (rows, GRID),
         ([*decision_rows(choice), structure_row(choice, candidates)], DECISION),
-        (stability_rows(solved, orders), STABILITY),
-        (border_rows(solved, orders), BORDERS),
-        (compare_rows(solved, orders), COMPARE),
+        (guard_stability(stability_rows(solved, orders), hidden), STABILITY),
+        (guard_borders(border_rows(solved, orders), hidden, sizes, min_cell), BORDERS),
+        (guard_steps(compare_rows(solved, orders), hidden, sizes, min_cell), COMPARE),
     )
     if policy == "fail":
         raise ModelError("clustering.no_structure", expected=wanted, found=decision)
@@ -81,6 +91,7 @@ def fit_grid(run: Run) -> str:
     run.step("save the model")
     save_model(run.lake.spark, model, run.model_path, facts, files=files)
     run.hands.model = model
-    run.write_rows(([{"k": k, **row} for row in coordinates], CENTROIDS), (constants, PREPARATION), (components, COMPONENTS))
+    placed = guard_centroids([{"k": k, **row} for row in coordinates], hidden.get(k, frozenset()))
+    run.write_rows((placed, CENTROIDS), (constants, PREPARATION), (components, COMPONENTS))
     run.let_go(but=laid_out)
     return decision + "".join(f"; left out {name}: {reason}" for name, reason in plan.dropped.items())

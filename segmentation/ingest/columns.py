@@ -28,6 +28,8 @@ _BROKEN_TEXT = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]"
 # A year alone becomes its first day by a cast, an hour alone today.
 _WHOLE_DAY = r"^[+-]?[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}(?:[ T].*)?$"
 _OWN_ZONE = r"(?:[zZ]|[+-][0-9]{1,2}(?::?[0-9]{2})?|[A-Za-z]{3,}(?:/[A-Za-z_/+-]+[0-9]*)?)$"
+# Spark's cast asks for seconds before a zone, ISO 8601 does not.
+_ZONE_AFTER_MINUTES = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2})(Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
 _DAYS = (T.StringType, T.DateType, T.TimestampType, T.TimestampNTZType)
 _ACCEPTED: dict[Kind, tuple[str, type | tuple[type, ...]]] = {
     "text": ("text", T.AtomicType),
@@ -145,7 +147,11 @@ def _instant(value: Column, data_type: T.DataType, pattern: str | None, time_zon
             instant = F.try_to_timestamp(value, F.lit(pattern)).try_cast("timestamp")
             is_local = None if has_zone(pattern) else is_local
         else:
-            instant = F.when(value.rlike(_WHOLE_DAY), value).try_cast("timestamp")
+            with_seconds = F.regexp_replace(value, _ZONE_AFTER_MINUTES, "$1:00$2")  # of what cannot be read without alone
+            instant = F.coalesce(
+                F.when(value.rlike(_WHOLE_DAY), value).try_cast("timestamp"),
+                F.when(value.rlike(_ZONE_AFTER_MINUTES), with_seconds).try_cast("timestamp"),
+            )
             is_local = ~F.substring(value, 11, 100).rlike(_OWN_ZONE)
     else:
         instant = value.try_cast("timestamp")

@@ -11,7 +11,7 @@ _AGREES, _SAMPLED = 1e-4, 0.01
 
 
 def check_members(
-    customers: int, *, rows: Mapping[str, int], ids: int, placed: Mapping[int, int], sizes: Mapping[int, int]
+    customers: int, *, rows: Mapping[str, int], ids: int, placed: Mapping[int, int], sizes: Mapping[int, int | None]
 ) -> None:
     """Hold features, assignments and segments against each other.
 
@@ -20,17 +20,19 @@ def check_members(
     customers : of the run
     rows : stored rows by table name
     ids : different customers assigned
-    placed, sizes : customers by segment, of ``assignments`` and of ``segments``
+    placed, sizes : customers by segment, of ``assignments`` and of ``segments``; None of a segment too small to be shown
 
     Raises
     ------
     QualityError
     """
-    if not (placed == sizes and rows["features"] == rows["assignments"] == ids == customers):
+    known = {segment: size for segment, size in sizes.items() if size is not None}
+    is_same = placed.keys() == sizes.keys() and known.items() <= placed.items()
+    if not (is_same and rows["features"] == rows["assignments"] == ids == customers):
         raise QualityError(
             "assignments",
             expected=f"each of {customers:,} customers once",
-            found=f"{rows['assignments']:,} rows, {ids:,} customers, {sum(sizes.values()):,} of them with features",
+            found=f"{rows['assignments']:,} rows, {ids:,} customers, {sum(known.values()):,} of them in segments that are shown",
         )
 
 

@@ -5,7 +5,7 @@ together (Bonferroni), and what is too small to matter. See docs/monthly.md.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from scipy import stats
 
 from segmentation.clustering.lloyd import descend
 from segmentation.clustering.points import Array, ArrayPoints, Block
+from segmentation.small_groups import NOT_SHOWN, find_hidden, is_any_small
 
 FALSE_ALARMS = 0.01  # of comparisons without drift, all measures together
 MOST_BINS, BIN_CUSTOMERS, FEWEST_CUSTOMERS = 10, 20, 100
@@ -42,7 +43,10 @@ class Placed:
 
 @dataclass(frozen=True)
 class Finding:
-    """A measure of all customers or of a segment, beside what chance and size let pass."""
+    """A measure of all customers or of a segment, beside what chance and size let pass.
+
+    ``hides`` says of the training, and of now, whether its customers are too few to be shown.
+    """
 
     measure: str
     value: float
@@ -51,6 +55,7 @@ class Finding:
     customers: tuple[int, int]  # of the training, and now
     segment_id: int | None = None
     feature: str | None = None
+    hides: tuple[bool, bool] = (False, False)
 
     @property
     def is_drift(self) -> bool:
@@ -71,6 +76,8 @@ class Finding:
 
     def told(self) -> str:
         """Return the finding in words."""
+        if any(self.hides):
+            return f"{self.measure} of {'all customers' if self.segment_id is None else f'segment {self.segment_id}'} {NOT_SHOWN}"
         where = f" in segment {self.segment_id}" if self.segment_id is not None else ""
         subject = {
             "psi": f"PSI of {self.feature}{where} is {self.value:.3f}",
@@ -108,6 +115,19 @@ def find_drift(then: Placed, now: Placed, *, segments: int, excess: float | None
     return found
 
 
+def hide_few(found: Sequence[Finding], then: Placed, now: Placed, *, segments: int, min_cell: int) -> list[Finding]:
+    """Return the findings, those marked that would tell of fewer customers than ``min_cell``; the verdict is the same."""
+    few = [find_hidden(dict(enumerate(np.bincount(one.segment, minlength=segments).tolist())), min_cell) for one in (then, now)]
+    marked = []
+    for one in found:
+        hides = (one.segment_id in few[0], one.segment_id in few[1])
+        if one.measure == "beyond":
+            beyond = round(one.value * one.customers[1])
+            hides = (False, is_any_small((beyond, one.customers[1] - beyond), min_cell))
+        marked.append(replace(one, hides=hides))
+    return marked
+
+
 def judge_drift(found: Sequence[Finding]) -> str:
     """Return the verdict in words: keep, re-score, refit or new segmentation, and the numbers that led to it."""
     verdict = max((one.advice for one in found), key=VERDICTS.index, default=KEEP)
@@ -125,12 +145,13 @@ def drift_rows(found: Sequence[Finding]) -> list[dict[str, Any]]:
             "measure": one.measure,
             "segment_id": one.segment_id,
             "feature": one.feature,
-            "value": one.value,
+            "value": None if any(one.hides) else one.value,
             "chance_bound": one.chance_bound,
             "size_bound": one.size_bound,
             "is_drift": one.is_drift,
-            "customers_then": one.customers[0],
-            "customers_now": one.customers[1],
+            # A share is of all customers, PSI within a segment looks at its own.
+            "customers_then": None if one.measure == "psi" and one.hides[0] else one.customers[0],
+            "customers_now": None if one.measure == "psi" and one.hides[1] else one.customers[1],
         }
         for one in found
     ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from segmentation.looks import lay_over
 from segmentation.publish.audit import check_members, check_rows, check_silhouette, find_chosen
-from segmentation.publish.drift import drift_rows, find_drift, judge_drift, measure_excess
+from segmentation.publish.drift import drift_rows, find_drift, hide_few, judge_drift, measure_excess
 from segmentation.publish.placed import collect_now, collect_then
 from segmentation.publish.pointer import publish_run
 from segmentation.readings import place_members, read_described, read_laid_out
@@ -131,6 +131,7 @@ def _judge(run: Run, known: dict[str, Any]) -> tuple[str, Rows] | None:
     features, assignments = (lake.read(table, run_id=model_run_id) for table in (FEATURES, ASSIGNMENTS))
     then = collect_then(features, assignments, kinds, customers=lake.store.count(ASSIGNMENTS, model_run_id))
     found = find_drift(then, now, segments=len(centers), excess=measure_excess(points, np.asarray(centers)))
+    found = hide_few(found, then, now, segments=len(centers), min_cell=run.config.privacy.min_cell)
     return judge_drift(found), [{"model_run_id": model_run_id, **row} for row in drift_rows(found)]
 
 

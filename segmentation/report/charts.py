@@ -9,6 +9,7 @@ from segmentation.catalogue import MISSING_LEVEL, spell
 from segmentation.report.marks import attributes, derived
 from segmentation.report.svg import LETTER, WIDTH, Figure, element, join, write
 from segmentation.report.words import Row, Rows, color_of, shorten, text_of
+from segmentation.small_groups import NOT_SHOWN
 from segmentation.spelling import number, percent, signed
 
 Label = Callable[[str], str]  # what people call a feature
@@ -27,7 +28,9 @@ def draw_sizes(segments: Rows) -> Figure:
     for row in segments:
         parts.append(_swatch(0, y + 4, color_of(row)))
         parts.append(_name(16, y + 14, row["segment_name"], 54, row))
-        for place, (name, what) in enumerate(columns):
+        if row["customers"] is None:
+            parts.append(write(16, y + 31, NOT_SHOWN, "soft"))
+        for place, (name, what) in enumerate(columns if row["customers"] is not None else []):
             top, share = y + 20 + 19 * place, row[name]
             width = max(1.0, 215 * max(0.0, share or 0.0) / longest)
             look = {"fill": color_of(row), "class": "edge", "fill-opacity": 0.35 if place == 0 else 1.0}
@@ -37,7 +40,9 @@ def draw_sizes(segments: Rows) -> Figure:
         y += step
     largest = max(segments, key=lambda row: row["revenue_share" if has_revenue else "customer_share"] or 0.0)
     finding = f"{largest['segment_name']}: {percent(largest['customer_share'])} of customers"
-    if has_revenue:
+    if largest["customers"] is None:
+        finding = f"Sizes are {NOT_SHOWN}"
+    elif has_revenue:
         finding += f", {percent(largest['revenue_share'])} of revenue"
     return Figure("size_revenue", "Size against revenue", f"{finding}.", join(parts), y)
 
@@ -121,7 +126,8 @@ def _draw_distribution(name: str, feature: str, title: str, segments: Rows, rows
     step, band, parts = WIDTH / max(1, len(bins)), 40.0, list[Markup]()
     y, peaks = 0.0, {}
     for segment in [*segments, None]:
-        own = {row["bin"]: row for row in rows if row["segment_id"] == (segment["segment_id"] if segment else None)}
+        who = segment["segment_id"] if segment else None
+        own = {row["bin"]: row for row in rows if row["segment_id"] == who and row["customers"] is not None}
         total = sum(row["customers"] for row in own.values())
         if not total:
             continue
@@ -149,7 +155,9 @@ def _draw_distribution(name: str, feature: str, title: str, segments: Rows, rows
     parts.append(
         write(WIDTH, y + 4, spell(feature, last["upper"]), "soft small", "end", **attributes("histograms", last, "upper"))
     )
-    finding = f"Most common {title.lower()}: " + "; ".join(f"{who} {where}" for who, where in peaks.items()) + "."
+    finding = f"Most common {title.lower()}: " + "; ".join(f"{name} {where}" for name, where in peaks.items()) + "."
+    if any(row["customers"] is None for row in rows):
+        finding += " Bars of too few customers are not drawn."
     return Figure(name, title, finding, join(parts), y + 12)
 
 

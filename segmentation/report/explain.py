@@ -10,7 +10,8 @@ from rich.text import Text
 from segmentation.catalogue import label, spell
 from segmentation.errors import PublishError
 from segmentation.report.stage import Published
-from segmentation.report.words import text_of
+from segmentation.report.words import tell_few, text_of
+from segmentation.small_groups import NOT_SHOWN
 from segmentation.spelling import exact, percent
 from segmentation.tables import ASSIGNMENTS, FEATURES, PROFILES, SEGMENT_RULES, SEGMENTS, Rows, Table
 from segmentation.warehouse.layout import by_run
@@ -39,6 +40,8 @@ def explain_customer(published: Published, customer_id: str) -> Group:
         near, farther = exact(assigned["distance"]), exact(assigned["margin"])
         told = f"Distance to its centre {near}; next is {_name(runner_up)}, {farther} farther"
         lines.append(Text(f"{told} (0 is a tie). Silhouette {exact(assigned['silhouette'])} (1 is clear-cut, 0 a toss-up)."))
+    if segment["customers"] is None:
+        lines.append(Text(f"Means of its segment are {NOT_SHOWN}: {tell_few(published.row)}."))
     if assigned["previous_key"]:
         lines.append(Text(f"Before it was in {assigned['previous_key']}, until {assigned['changed_at']}."))
     grid = Grid(box=box.SIMPLE_HEAD)
@@ -52,7 +55,7 @@ def explain_customer(published: Published, customer_id: str) -> Group:
 
 
 def _precision(rule: dict[str, Any]) -> str:
-    return f"{percent(rule['precision'])} of whom it catches are in it"
+    return NOT_SHOWN if rule["precision"] is None else f"{percent(rule['precision'])} of whom it catches are in it"
 
 
 def _name(segment: dict[str, Any]) -> str:

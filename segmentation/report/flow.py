@@ -26,11 +26,14 @@ class _Bar:
     top: float
     high: float
     filled: float = 0.0
+    is_whole: bool = True
 
 
-def draw_flow(movement: Movement, segments: Rows) -> Figure:
-    """Return who went where; who arrived and who left are grey."""
+def draw_flow(movement: Movement, segments: Rows) -> Figure | None:
+    """Return who went where, None where nothing is shown of it; who arrived and who left are grey."""
     ways = {way: size for way, size in movement.moves.items() if size}
+    if not ways:
+        return None
     total = sum(ways.values())
     then = _stack(movement.then, [(start, size) for (start, _), size in ways.items()], total, other="arrived")
     now = _stack(segments, [(end, size) for (_, end), size in ways.items()], total, other="left")
@@ -41,10 +44,15 @@ def draw_flow(movement: Movement, segments: Rows) -> Figure:
         told = "|".join("" if one is None else str(one) for one in (start, end))
         own = {"d": path, "fill": then[start].color, "fill-opacity": 0.4, **derived(f"moves:{told}", size)}
         parts.append(element("path", own, element("title", {}, f"{whole(size)} customers")))
+    # Of a bar with ribbons that are not shown nobody knows how large it is.
+    for start, end in (way for way, size in movement.moves.items() if size is None):
+        then[start].is_whole = now[end].is_whole = False
     parts += _draw_bars(then.values(), total, is_left=True) + _draw_bars(now.values(), total, is_left=False)
     height = max(bar.top + bar.high for bars in (then, now) for bar in bars.values()) + 16
     finding = f"{whole(movement.same)} of {whole(movement.known)} customers of both runs are in the segment in which they were."
-    if movement.same is None:
+    if None in (movement.same, movement.known):
+        finding = "Ways of too few customers are not drawn."
+    if not movement.has_heir:
         finding = "No segment went on from the run before."
     return Figure("flow", "Who went where", finding, join(parts), height)
 
@@ -84,5 +92,6 @@ def _draw_bars(bars: Iterable[_Bar], total: int, *, is_left: bool) -> list[Marku
         middle, side = bar.top + bar.high / 2, "then" if is_left else "now"
         own = derived(f"side:{side}|{bar.name}", bar.customers)
         parts.append(write(words, middle, fit_name(bar.name), "small name", anchor))
-        parts.append(write(words, middle + 12, percent(bar.customers / total), "soft small", anchor, **own))
+        if bar.is_whole:
+            parts.append(write(words, middle + 12, percent(bar.customers / total), "soft small", anchor, **own))
     return parts

@@ -48,7 +48,7 @@ def attributes(table: str, row: Row, column: str) -> dict[str, str]:
 
 def derived(name: str, value: Any) -> dict[str, str]:
     """Return the attributes of a number made from several cells."""
-    return {"data-derived": name, "data-value": str(value)}
+    return {"data-derived": name} if value is None else {"data-derived": name, "data-value": str(value)}
 
 
 def cell(table: str, row: Row, column: str, shown: str) -> Markup:

@@ -1,6 +1,6 @@
-"""What happened since the last run: the same customers then and now."""
+"""What happened since the last run: the same customers then and now. What ``transitions`` does not show is None here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from segmentation.report.words import Row, Rows
@@ -12,11 +12,12 @@ class Movement:
 
     run: Row
     then: Rows
-    moves: Mapping[tuple[int | None, int | None], int]
-    known: int
-    new: int
-    gone: int
-    same: int | None  # customers in the same segment in both runs; None where no segment went on
+    moves: Mapping[tuple[int | None, int | None], int | None]
+    known: int | None
+    new: int | None
+    gone: int | None
+    has_heir: bool  # a segment of then is one of now
+    same: int | None  # customers in the same segment in both runs
     pairs: Mapping[int, Row]  # then's row of the same segment, by now's segment_id
     before: Mapping[str, Row]  # then's row of each segment, by key
     after: Mapping[str, Row]  # now's
@@ -29,21 +30,40 @@ def find_movement(have: Mapping[str, Rows], segments: Rows) -> Movement | None:
     if not have["previous_runs"] or not have["previous_segments"]:
         return None
     then = sorted(have["previous_segments"], key=lambda row: row["segment_id"])
-    moves = {(row["previous_segment_id"], row["segment_id"]): row["customers"] for row in have["moves"]}
-    keyed = {row["segment_key"]: row for row in then}
+    keyed, after = ({row["segment_key"]: row for row in rows} for rows in (then, segments))
     pairs = {row["segment_id"]: keyed[row["segment_key"]] for row in segments if row["segment_key"] in keyed}
-    stayed = sum(moves.get((before["segment_id"], now), 0) for now, before in pairs.items())
+    ways: dict[tuple[int | None, int | None], list[int | None]] = {}
+    for row in have["transitions"]:
+        start, end = (
+            own[row[name]]["segment_id"] if row[name] else None for own, name in ((keyed, "from_key"), (after, "to_key"))
+        )
+        ways.setdefault((start, end), []).append(row["customers"])
+    former, now = have["previous_runs"][0]["customers"], have["runs"][0]["customers"]
+    every = _count_all(have["transitions"])
     return Movement(
         run=have["previous_runs"][0],
         then=then,
-        moves=moves,
-        known=sum(size for (before, now), size in moves.items() if before is not None and now is not None),
-        new=sum(size for (before, now), size in moves.items() if before is None),
-        gone=sum(size for (before, now), size in moves.items() if now is None),
-        same=stayed if pairs else None,
+        moves={way: add_up(sizes) for way, sizes in ways.items()},
+        known=None if every is None else former + now - every,
+        new=None if every is None else every - former,
+        gone=None if every is None else every - now,
+        has_heir=bool(pairs),
+        same=add_up(row["customers"] for row in have["transitions"] if row["why"] == "stayed"),
         pairs=pairs,
         before=keyed,
-        after={row["segment_key"]: row for row in segments},
+        after=after,
         lineage=sorted(have["lineage"], key=lambda row: (row["segment_id"] is None, row["segment_key"])),
-        reasons=sorted(have["transitions"], key=lambda row: (-row["customers"], str(row["from_key"]), str(row["to_key"]))),
+        reasons=sorted(have["transitions"], key=lambda row: (-(row["customers"] or 0), str(row["from_key"]), str(row["to_key"]))),
     )
+
+
+def add_up(sizes: Iterable[int | None]) -> int | None:
+    """Return the sum, None where one of the numbers is not shown."""
+    known = list(sizes)
+    return None if None in known else sum(size or 0 for size in known)
+
+
+def _count_all(transitions: Rows) -> int | None:
+    """Return the customers of either run; None where nothing that is shown tells it."""
+    told = next((row for row in transitions if row["share"]), None)
+    return add_up(row["customers"] for row in transitions) if told is None else round(told["customers"] / told["share"])

@@ -19,10 +19,11 @@ from segmentation.report.marks import cell, derived, wrap
 from segmentation.report.movement import Movement, find_movement
 from segmentation.report.svg import Figure
 from segmentation.report.words import Row, Rows, Tables, text_of
+from segmentation.small_groups import NOT_SHOWN
 from segmentation.spelling import percent, whole
 
 _MOST_FIRST = 4
-_BEFORE = ("previous_runs", "previous_segments", "moves")  # there is not always a run before
+_BEFORE = ("previous_runs", "previous_segments")  # there is not always a run before
 _LEAST_SHARE = 0.05  # of a segment's customers, below which a way to another K is not told
 _NO_GATES = ("rule", "structure")  # what the rule said of K, and the verdict: both are told elsewhere
 _STATISTICS = ("p10", "p25", "median", "p75", "p90", "mean")
@@ -42,8 +43,7 @@ def draw_report(tables: Tables) -> Report:
     Parameters
     ----------
     tables : the run's published rows by table name
-        Of the run before there may be ``previous_runs``, ``previous_segments`` and ``moves`` (segment_id, previous_segment_id,
-        customers; null is a customer that only one of the two runs knows).
+        Of the run before there may be ``previous_runs`` and ``previous_segments``.
     """
     have = {**dict.fromkeys(_BEFORE, ()), **tables}
     segments = sorted(have["segments"], key=lambda row: row["segment_id"])
@@ -72,6 +72,8 @@ def draw_report(tables: Tables) -> Report:
             gates=_gates(have["decision"]),
             borders=[row for row in have["borders"] if row["k"] == have["runs"][0]["k"]],
             steps=_steps(have["compare"], have["runs"][0]["k"]),
+            few=words.tell_few(have["runs"][0]),
+            has_gaps=_has_gaps(have),
             by_id={row["segment_id"]: row for row in segments},
             representation=_representation(have["representation"]),
             sources=_sources(have["row_counts"]),
@@ -99,6 +101,7 @@ def _environment() -> Environment:
         "cell": lambda table, row, column, spelling=str: cell(table, row, column, spelling(row[column])),
         "derive": lambda name, value, spelling=str: wrap(derived(name, value), spelling(value)),
         "gate_words": words.GATES,
+        "shown": lambda spelling: lambda value: NOT_SHOWN if value is None else spelling(value),
         **{name: getattr(spelling, name) for name in ("percent", "whole", "number", "signed", "exact")},
         "unit": lambda feature: partial(catalogue.spell, feature),
     }
@@ -113,8 +116,8 @@ def _draw_figures(have: Mapping[str, Rows], segments: Rows, label: Label, moveme
     if have["segment_map"]:
         figures.append(draw_map(segments, have["segment_map"], have["map_axes"]))
     figures += draw_evidence(have["grid"])
-    if movement is not None:
-        figures.append(draw_flow(movement, segments))
+    flow = draw_flow(movement, segments) if movement is not None else None
+    figures += [flow] if flow is not None else []
     return {figure.name: figure for figure in figures}
 
 
@@ -127,7 +130,9 @@ def _headline(run: Row, segments: Rows) -> list[Markup]:
     ]
     by_revenue = [row for row in segments if row["revenue_share"] is not None]
     if not by_revenue:
-        largest = max(segments, key=lambda row: row["customers"])
+        largest = max(segments, key=lambda row: row["customers"] or 0)
+        if largest["customers"] is None:
+            return [*told, Markup("How many each holds is not shown.")]
         told.append(
             Markup("The largest, {}, holds {} of them.").format(
                 _name(largest), cell("segments", largest, "customer_share", percent(largest["customer_share"]))
@@ -166,8 +171,8 @@ def _structure(run: Row) -> tuple[str, str] | None:
 def _steps(compare: Rows, k: int) -> dict[tuple[int, int], dict[int, list[Row]]]:
     """Return where the customers of each segment go from the K before to the chosen one, and from that to the next, by step."""
     steps: dict[tuple[int, int], dict[int, list[Row]]] = {}
-    for row in sorted(compare, key=lambda row: (row["k"], row["segment_id"], -row["segment_share"])):
-        if k in (row["k"], row["next_k"]) and row["segment_share"] >= _LEAST_SHARE:
+    for row in sorted(compare, key=lambda row: (row["k"], row["segment_id"], -(row["segment_share"] or 0.0))):
+        if k in (row["k"], row["next_k"]) and (row["segment_share"] or 0.0) >= _LEAST_SHARE:
             steps.setdefault((row["k"], row["next_k"]), {}).setdefault(row["segment_id"], []).append(row)
     return steps
 
@@ -175,7 +180,9 @@ def _steps(compare: Rows, k: int) -> dict[tuple[int, int], dict[int, list[Row]]]
 def _first(segments: Rows, actions: Rows) -> list[tuple[Row, Row]]:
     """Return the advice that concerns the most revenue (customers, without revenue), largest first, with its segment."""
     by_id = {row["segment_id"]: row for row in segments}
-    ranked = sorted(actions, key=lambda row: (-(row["revenue"] or Decimal(0)), -row["customers"], row["segment_id"], row["rank"]))
+    ranked = sorted(
+        actions, key=lambda row: (-(row["revenue"] or Decimal(0)), -(row["customers"] or 0), row["segment_id"], row["rank"])
+    )
     return [(row, by_id[row["segment_id"]]) for row in ranked[:_MOST_FIRST]]
 
 
@@ -190,6 +197,17 @@ def _card(segment: Row, have: Mapping[str, Rows]) -> dict[str, Any]:
         "rules": own("segment_rules", "rule"),
         "exemplars": own("exemplars", "rank"),
     }
+
+
+def _has_gaps(have: Mapping[str, Rows]) -> dict[str, bool]:
+    """Return, by table, whether something of it is not shown for want of customers."""
+    columns = {"histograms": "customers", "transitions": "customers", "segments": "customers"}
+    gaps = {name: any(row[column] is None for row in have[name]) for name, column in columns.items()}
+    return {**gaps, "profiles": gaps["segments"] or any(_is_gap(row) for row in have["profiles"])}
+
+
+def _is_gap(row: Row) -> bool:
+    return row["value"] is None and row["statistic"] in ("share", "missing_share")
 
 
 def _matrix(profiles: Rows, statistic: str) -> dict[str, dict[int, Row]]:

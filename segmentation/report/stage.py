@@ -33,7 +33,6 @@ from segmentation.tables import (
 from segmentation.warehouse.champions import find_champion
 from segmentation.warehouse.lake import Lake
 from segmentation.warehouse.mending import find_shown
-from segmentation.warehouse.questions import count_moves
 
 _SHOWN = (
     *(SEGMENTS, PROFILES, TRAITS, EXEMPLARS, SEGMENT_RULES, ACTIONS, HISTOGRAMS, SEGMENT_MAP, MAP_AXES),
@@ -96,11 +95,8 @@ def save_report(published: Published) -> str:
 
 
 def read_shown(published: Published) -> dict[str, Rows]:
-    """Return all that the report of a run shows, by table name; the run before under ``previous_*`` and ``moves``."""
-    found = {table.name: _read(published, table) for table in _SHOWN}
-    if published.before is not None:
-        found["moves"] = count_moves(published.lake.store, published.run_id, published.before["run_id"])
-    return _part_runs(published, found)
+    """Return all that the report of a run shows, by table name; the run before under ``previous_*``."""
+    return _part_runs(published, {table.name: _read(published, table) for table in _SHOWN})
 
 
 def read_told(published: Published) -> dict[str, Rows]:

@@ -9,7 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from segmentation.report.words import Row, Rows, Tables, sort_checks, text_of
+from segmentation.report.words import Row, Rows, Tables, sort_checks, tell_few, text_of
+from segmentation.small_groups import NOT_SHOWN
 from segmentation.spelling import percent, whole
 
 _SEGMENT_COLUMNS = (
@@ -34,7 +35,7 @@ def tabulate(tables: Tables) -> Group:
         advice = _of(tables["actions"], segment)
         grid.add_row(
             Text(f"{segment['segment_id']} {text_of(segment['segment_name'])}"),
-            whole(segment["customers"]),
+            NOT_SHOWN if segment["customers"] is None else whole(segment["customers"]),
             percent(segment["customer_share"]),
             percent(segment["revenue_share"]),
             Text(text_of(segment["sets_apart"])),
@@ -46,7 +47,9 @@ def tabulate(tables: Tables) -> Group:
         for row in tables["segments"]
         if row["former_name"]
     ]
-    return Group(grid, Text(text_of(run["decision"])), *renamed, *checks)
+    is_small = any(row["customers"] is None for row in tables["segments"])
+    few = [Text(f"{NOT_SHOWN.capitalize()}: {tell_few(run)}.")] if is_small else []
+    return Group(grid, *few, Text(text_of(run["decision"])), *renamed, *checks)
 
 
 def _of(rows: Rows, segment: Row) -> list[Row]:

@@ -14,6 +14,12 @@ def sort_checks(checks: Rows) -> list[Row]:
     return sorted(checks, key=lambda row: (row["stage"] == "features", row["check"], row["subject"]))
 
 
+def tell_few(run: Row) -> str:
+    """Return why a number of a run is not shown."""
+    least = run.get("min_cell")
+    return f"fewer than {least} customers, or what would tell of so few" if least else "too few customers"
+
+
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _NO_COLOR = "#7F7F7F"

@@ -19,6 +19,14 @@ from segmentation.parallel import side_by_side
 from segmentation.readings import choose_ingredients, computed_shares, place_members
 from segmentation.run import Run, check_featured
 from segmentation.segments.exemplars import EXEMPLARS_PER_SEGMENT, name_exemplars, pseudonymise
+from segmentation.segments.hidden import (
+    find_hidden_groups,
+    guard_bars,
+    guard_members,
+    guard_rules,
+    guard_segments,
+    guard_values,
+)
 from segmentation.segments.histograms import build_histograms, count_bins
 from segmentation.segments.levels import ORDER_DIMENSIONS
 from segmentation.segments.naming import Portrait, name_segments
@@ -69,9 +77,9 @@ def describe_segments(run: Run) -> str:
     members = place_members(run, known)
     run.let_go(but=members)
     summary = _summarise(config, members, numbers, [*texts, *audited], known["customers"])
-    shown = [row for row in summary.levels if row["feature"] not in audited]
+    described = [row for row in summary.levels if row["feature"] not in audited]
     ingredients = choose_ingredients(run, known)
-    profiles = [vars(row) for row in build_profiles(summary.rows, shown, numbers=numbers)]
+    profiles = [vars(row) for row in build_profiles(summary.rows, described, numbers=numbers)]
     flags = read_flags(summary.population, numbers=summary.numbers)
     traits = read_traits(profiles, flags=flags, categories=categories)
     portraits = summary.portraits(
@@ -91,30 +99,43 @@ def describe_segments(run: Run) -> str:
     ]
     run.step("rules, map, histograms, exemplars")
     rules, (points, axes), bins, examples = side_by_side(run.lake.spark, lambda job: job(), work)
-    segments = [size.segment_id for size in summary.sizes]
-    # Named at once: a published run that is repeated never shows other names in between.
-    looks, counted = config.segments, _segment_rows(summary.sizes, traits, portraits)
-    if run.scored_with:
-        named = carry_segments(run.read_model_rows(SEGMENTS), counted)
-    else:
-        lineage = run.read_rows(LINEAGE)
-        before = {row["previous_run_id"] for row in lineage} - {None}
-        former = run.lake.read_rows(SEGMENTS, run_ids=sorted(before)) if before else []
-        known_again = keep(counted, lineage, former, most_shift=MOST_SHIFT)
-        named = lay_over(known_again, names=looks.names, colors=looks.colors)
+    sizes = {size.segment_id: size.customers for size in summary.sizes}
+    # Names say no number and come from all that is known; what is written shows no small group.
+    hidden = find_hidden_groups(summary, bins, scales, flags=flags, min_cell=config.privacy.min_cell)
+    shown = guard_values(profiles, hidden, columns=("value",))
+    told = read_traits(shown, flags=flags, categories=categories)
+    counted = guard_segments(_segment_rows(summary.sizes, told, portraits), hidden, revenue=config.revenue_feature)
+    learned = [(guard_rules(rules, hidden, sizes=sizes), SEGMENT_RULES)] if run.scored_with is None else []
+    bars = [asdict(one) for one in build_histograms(bins, scales, segments=list(sizes))]
+    nearby = [asdict(one) for one in name_exemplars(examples, name)] if name else []
+    counts = count_representation(summary.levels, sizes, audited=audited, hidden=hidden)
     run.write_rows(
-        (profiles, PROFILES),
-        (summary.figures(), FIGURES),
-        (named, SEGMENTS),
-        (rank_rows(traits), TRAITS),
-        ([asdict(one) for one in name_exemplars(examples, name)] if name else [], EXEMPLARS),
-        *([(rules, SEGMENT_RULES)] if run.scored_with is None else []),
-        ([asdict(one) for one in build_histograms(bins, scales, segments=segments)], HISTOGRAMS),
-        (points, SEGMENT_MAP),
+        (shown, PROFILES),
+        (guard_values(summary.figures(), hidden, columns=("mean", "median", "p90")), FIGURES),
+        (_name(run, counted), SEGMENTS),
+        (rank_rows(told), TRAITS),
+        (guard_members(nearby, hidden), EXEMPLARS),
+        *learned,
+        (guard_bars(bars, hidden), HISTOGRAMS),
+        (guard_members(points, hidden), SEGMENT_MAP),
         (axes, MAP_AXES),
-        *([(_represent(summary, config), REPRESENTATION)] if audited else []),
+        *([(counts, REPRESENTATION)] if audited else []),
     )
-    return f"{len(segments)} segments of {known['customers']:,} customers"
+    return f"{len(sizes)} segments of {known['customers']:,} customers"
+
+
+def _name(run: Run, counted: Rows) -> Rows:
+    """Return rows of ``tables.SEGMENTS`` as they are called and painted: as the model's run has it, or as the configuration does.
+
+    Named at once: a published run that is repeated never shows other names in between.
+    """
+    if run.scored_with:
+        return carry_segments(run.read_model_rows(SEGMENTS), counted)
+    lineage, looks = run.read_rows(LINEAGE), run.config.segments
+    before = {row["previous_run_id"] for row in lineage} - {None}
+    former = run.lake.read_rows(SEGMENTS, run_ids=sorted(before)) if before else []
+    known_again = keep(counted, lineage, former, most_shift=MOST_SHIFT)
+    return lay_over(known_again, names=looks.names, colors=looks.colors)
 
 
 def exemplar_names(policy: str) -> Callable[[str], str] | None:
@@ -140,12 +161,6 @@ def _described(config: Config) -> tuple[list[str], list[str]]:
     shown = [name for name in config.features.use if name not in config.audited]
     texts = [name for name in shown if name in attributes and not attributes[name].is_number]
     return [name for name in shown if name not in texts], texts
-
-
-def _represent(summary: Summary, config: Config) -> Rows:
-    """Return the rows of ``tables.REPRESENTATION``."""
-    sizes = {size.segment_id: size.customers for size in summary.sizes}
-    return count_representation(summary.levels, sizes, audited=config.audited, min_cell=config.privacy.min_cell)
 
 
 def _logs(config: Config, known: dict[str, Any]) -> set[str]:

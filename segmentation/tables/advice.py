@@ -4,7 +4,8 @@ from segmentation.tables.core import DOUBLE, LONG, MONEY_TOTAL, RANK, RUN_ID, SE
 
 ACTIONS = Table(
     "actions",
-    "Advice, each with the numbers that led to it. A segment that no rule fires for has none.",
+    "Advice, each with the numbers that led to it. A segment that no rule fires for has none, nor has one whose customers are "
+    "null, nor is there one to fewer customers than privacy.min_cell.",
     ("run_id", "segment_id", "rank"),
     (
         RUN_ID,
@@ -17,8 +18,12 @@ ACTIONS = Table(
         Column("population_value", DOUBLE, "the same of all customers", required=True),
         Column("threshold", DOUBLE, "value from which the rule fires, the metric's unit", required=True),
         Column("threshold_side", STRING, "above or below: where value lies from threshold", required=True),
-        Column("customers", LONG, "customers of the segment who themselves meet the threshold, count", required=True),
-        Column("revenue", MONEY_TOTAL, "revenue of those customers, its currency; null without revenue"),
+        Column(
+            "customers",
+            LONG,
+            "customers of the segment who themselves meet the threshold, count; null where too few of it do not",
+        ),
+        Column("revenue", MONEY_TOTAL, "revenue of those customers, its currency; null without revenue and with customers"),
         Column(
             "holdout_customers", LONG, "customers an arm needs to show the lift, 80 % power, 5 % two-sided; null without a rate"
         ),

@@ -11,8 +11,16 @@ GRID = Table(
         K,
         Column("wssse", DOUBLE, "within-set sum of squared errors of the returned centres, scaled units squared"),
         Column("silhouette", DOUBLE, "mean silhouette, squared Euclidean, -1 to 1; null when undefined"),
-        Column("smallest_share", DOUBLE, "customers of the smallest segment / all, 0 to 1"),
-        Column("largest_share", DOUBLE, "customers of the largest segment / all, 0 to 1"),
+        Column(
+            "smallest_share",
+            DOUBLE,
+            "customers of the smallest segment / all, 0 to 1; null where they are fewer than privacy.min_cell",
+        ),
+        Column(
+            "largest_share",
+            DOUBLE,
+            "customers of the largest segment / all, 0 to 1; null where it would tell of fewer than privacy.min_cell",
+        ),
         Column("iterations", INT, "Lloyd iterations of the kept restart, count", required=True),
         Column("converged", BOOLEAN, "whether the kept restart stopped before its limit; null where Spark does not say"),
         Column("effective_k", INT, "segments that hold customers, count", required=True),
@@ -56,7 +64,9 @@ DECISION = Table(
             "converged, effective_k, smallest_share, largest_share, stability, better_than_null, rule; structure (chosen K)",
             required=True,
         ),
-        Column("value", DOUBLE, "what was found; null when not measured"),
+        Column(
+            "value", DOUBLE, "what was found; null when not measured, or when it tells of fewer customers than privacy.min_cell"
+        ),
         Column("threshold", DOUBLE, "what was asked for; null where there is no bound"),
         Column("is_passed", BOOLEAN, "whether the gate is passed, or the rule took this K; null when not measured"),
         Column(
@@ -77,7 +87,11 @@ STABILITY = Table(
         RUN_ID,
         K,
         SEGMENT_ID,
-        Column("customer_share", DOUBLE, "customers / all customers, 0 to 1", required=True),
+        Column(
+            "customer_share",
+            DOUBLE,
+            "customers / all customers, 0 to 1; null of fewer than privacy.min_cell and of a segment that would tell of them",
+        ),
         Column("jaccard", DOUBLE, "mean Jaccard similarity to the matched segment of a refit, 0 to 1", required=True),
         Column("lowest_jaccard", DOUBLE, "lowest Jaccard similarity of all refits, 0 to 1", required=True),
         Column("verdict", STRING, "highly stable (0.85), stable (0.75), doubtful (0.6) or unstable, by jaccard", required=True),
@@ -97,8 +111,12 @@ BORDERS = Table(
         Column("other_segment_id", INT, "the neighbour, the larger number", required=True),
         Column("depth", DOUBLE, "share by which the density between them lies below the lower side, 0 to 1", required=True),
         Column("surprise", DOUBLE, "the same difference in standard errors", required=True),
-        Column("near_customers", LONG, "customers within a tenth of the way from the border, estimated", required=True),
-        Column("near_share", DOUBLE, "the same / customers of both, 0 to 1", required=True),
+        Column(
+            "near_customers",
+            LONG,
+            "customers within a tenth of the way from the border, estimated; null where it tells of fewer than privacy.min_cell",
+        ),
+        Column("near_share", DOUBLE, "the same / customers of both, 0 to 1; null with it"),
         Column("verdict", STRING, "apart (a valley) or cut", required=True),
     ),
 )
@@ -113,8 +131,12 @@ COMPARE = Table(
         SEGMENT_ID,
         Column("next_k", INT, "the next K tried", required=True),
         Column("next_segment_id", INT, "segment at the next K", required=True),
-        Column("customer_share", DOUBLE, "customers in both / all customers, 0 to 1, estimated", required=True),
-        Column("segment_share", DOUBLE, "customers in both / customers of the segment, 0 to 1, estimated", required=True),
+        Column(
+            "customer_share",
+            DOUBLE,
+            "customers in both / all customers, 0 to 1, estimated; null where it tells of fewer than privacy.min_cell",
+        ),
+        Column("segment_share", DOUBLE, "customers in both / customers of the segment, 0 to 1, estimated; null with it"),
     ),
 )
 
@@ -129,6 +151,10 @@ CENTROIDS = Table(
         Column("feature", STRING, "feature, or feature=level for a category", required=True),
         Column("position", INT, "index in the clustered vector; null for a feature read back through PCA"),
         Column("value_scaled", DOUBLE, "coordinate in the scaled and weighted space"),
-        Column("value_original", DOUBLE, "the same in the feature's own unit; a share for a category level"),
+        Column(
+            "value_original",
+            DOUBLE,
+            "the same in the feature's own unit; a share for a category level; null of a segment whose customers are null",
+        ),
     ),
 )

@@ -53,7 +53,7 @@ CHECKS = Table(
         Column("stage", STRING, "ingest or features: the stage that looked", required=True),
         Column("check", STRING, "what was looked for", required=True),
         Column("subject", STRING, "the source, feature or rule that it is about", required=True),
-        Column("rows", LONG, "rows or customers that it concerns, count"),
+        Column("rows", LONG, "rows or customers that it concerns, count; null of fewer customers than privacy.min_cell"),
         Column("share", DOUBLE, "of the rows or customers looked at, 0 to 1"),
         Column("said", STRING, "the finding in words", required=True),
     ),

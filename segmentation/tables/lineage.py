@@ -19,10 +19,15 @@ LINEAGE = Table(
             "models: both models label the customers of this run; customers: those in both runs, where the former model "
             "cannot label these; null without a run before",
         ),
-        Column("customers_common", LONG, "customers in both the segment and its previous one, as the basis says, count"),
-        Column("previous_overlap", DOUBLE, "customers_common / customers of the previous one, 0 to 1"),
-        Column("overlap", DOUBLE, "customers_common / customers of this one, 0 to 1"),
-        Column("jaccard", DOUBLE, "customers_common / customers in either, 0 to 1"),
+        Column(
+            "customers_common",
+            LONG,
+            "customers in both the segment and its previous one, as the basis says, count; null where it tells of fewer than "
+            "privacy.min_cell",
+        ),
+        Column("previous_overlap", DOUBLE, "customers_common / customers of the previous one, 0 to 1; null with it"),
+        Column("overlap", DOUBLE, "customers_common / customers of this one, 0 to 1; null with it"),
+        Column("jaccard", DOUBLE, "customers_common / customers in either, 0 to 1; null with it"),
         Column("shifted_feature", STRING, "feature whose centre moved most, of a segment that survived"),
         Column("shift", DOUBLE, "by how much it moved, the feature's unit"),
         Column("shift_deviations", DOUBLE, "the same in standard deviations of all customers"),
@@ -45,10 +50,12 @@ TRANSITIONS = Table(
             "both, unknown (the former model cannot tell), arrived or left",
             required=True,
         ),
-        Column("customers", LONG, "customers, count", required=True),
-        Column("share", DOUBLE, "of all customers of either run, 0 to 1", required=True),
-        Column("revenue_before", MONEY_TOTAL, "their revenue in the run before; null without a revenue feature"),
-        Column("revenue_after", MONEY_TOTAL, "their revenue in this run; null without a revenue feature"),
+        Column("customers", LONG, "customers, count; null of fewer than privacy.min_cell and of a row that would tell of them"),
+        Column("share", DOUBLE, "of all customers of either run, 0 to 1; null with it, and where too few arrived or left"),
+        Column(
+            "revenue_before", MONEY_TOTAL, "their revenue in the run before; null without a revenue feature and with customers"
+        ),
+        Column("revenue_after", MONEY_TOTAL, "their revenue in this run; null without a revenue feature and with customers"),
     ),
 )
 
@@ -60,7 +67,9 @@ REACH = Table(
         RUN_ID,
         Column("segment_id", INT, "segment, 0 first in canonical order", required=True),
         Column("segment_key", STRING, "key of the segment", required=True),
-        Column("customers", LONG, "customers, count", required=True),
-        Column("distance_p99", DOUBLE, "99th percentile of the distance to the centre, scaled units", required=True),
+        Column(
+            "customers", LONG, "customers, count; null of fewer than privacy.min_cell and of a segment that would tell of them"
+        ),
+        Column("distance_p99", DOUBLE, "99th percentile of the distance to the centre, scaled units; null with it"),
     ),
 )

@@ -59,12 +59,12 @@ DRIFT = Table(
         Column("measure", STRING, "psi, beyond, wssse_excess or share_change", required=True),
         Column("segment_id", INT, "segment looked at; null is all customers"),
         Column("feature", STRING, "feature looked at; null where the measure is of no single one"),
-        Column("value", DOUBLE, "what was found", required=True),
+        Column("value", DOUBLE, "what was found; null where it tells of fewer customers than privacy.min_cell"),
         Column("chance_bound", DOUBLE, "what chance alone exceeds in 1 % of comparisons, all measures together", required=True),
         Column("size_bound", DOUBLE, "what is too small to matter", required=True),
         Column("is_drift", BOOLEAN, "whether the value exceeds both", required=True),
-        Column("customers_then", LONG, "customers of the training run looked at, count", required=True),
-        Column("customers_now", LONG, "customers looked at now, count", required=True),
+        Column("customers_then", LONG, "customers of the training run looked at, count; null where they are too few to be shown"),
+        Column("customers_now", LONG, "customers looked at now, count; null where they are too few to be shown"),
     ),
 )
 

@@ -34,6 +34,7 @@ RUNS = Table(
         Column("rows_kept", LONG, "rows kept, count"),
         Column("rows_set_aside", LONG, "rows set aside, count; rows_read = rows_kept + rows_set_aside"),
         Column("customers", LONG, "customers assigned, count"),
+        Column("min_cell", INT, "privacy.min_cell: of fewer customers the tables of the run tell nothing"),
         Column("layout_partitions", INT, "partitions of the canonical layout, count"),
         Column("category_shares", STRING, "JSON: columns of category shares that this run computed, each with its category"),
         Column("seeds", STRING, "restart seeds, comma separated"),

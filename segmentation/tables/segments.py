@@ -17,7 +17,7 @@ PROFILES = Table(
             "missing_share (0 to 1); index (segment / population x 100); z (population standard deviations)",
             required=True,
         ),
-        Column("value", DOUBLE, "the statistic; null when undefined"),
+        Column("value", DOUBLE, "the statistic; null when undefined, or of fewer customers than privacy.min_cell"),
     ),
 )
 
@@ -29,9 +29,9 @@ FIGURES = Table(
         RUN_ID,
         Column("segment_id", INT, "segment; null for all customers"),
         Column("feature", STRING, "feature, also one that profiles do not show", required=True),
-        Column("mean", DOUBLE, "mean, the feature's unit; null where nobody has a value"),
-        Column("median", DOUBLE, "median, the feature's unit; null where nobody has a value"),
-        Column("p90", DOUBLE, "value that nine in ten do not exceed, the feature's unit; null where nobody has a value"),
+        Column("mean", DOUBLE, "mean, the feature's unit; null where fewer than privacy.min_cell have a value"),
+        Column("median", DOUBLE, "median, the feature's unit; null with it"),
+        Column("p90", DOUBLE, "value that nine in ten do not exceed, the feature's unit; null with it"),
     ),
 )
 
@@ -50,17 +50,19 @@ SEGMENTS = Table(
         Column("archetype", STRING, "key of the naming rule; null where the name comes from traits"),
         Column("color", STRING, "colour in charts, #rrggbb"),
         Column("kept_color", STRING, "colour that the segment keeps from the run before"),
-        Column("customers", LONG, "customers, count", required=True),
-        Column("customer_share", DOUBLE, "customers / all customers, 0 to 1", required=True),
-        Column("revenue", MONEY_TOTAL, "sum of the revenue feature, its currency; null without one"),
-        Column("revenue_share", DOUBLE, "revenue / all revenue; null without revenue"),
+        Column(
+            "customers", LONG, "customers, count; null of fewer than privacy.min_cell and of a segment that would tell of them"
+        ),
+        Column("customer_share", DOUBLE, "customers / all customers, 0 to 1; null with it"),
+        Column("revenue", MONEY_TOTAL, "sum of the revenue feature, its currency; null without one and with customers"),
+        Column("revenue_share", DOUBLE, "revenue / all revenue; null with it"),
         Column("sets_apart", STRING, "most distinguishing features with segment and population values", required=True),
     ),
 )
 
 TRAITS = Table(
     "traits",
-    "What sets a segment apart, strongest first.",
+    "What sets a segment apart, strongest first; nothing of a segment whose customers are null.",
     ("run_id", "segment_id", "rank"),
     (
         RUN_ID,
@@ -79,7 +81,7 @@ TRAITS = Table(
 
 EXEMPLARS = Table(
     "exemplars",
-    "The customers nearest to their segment's centre.",
+    "The customers nearest to their segment's centre, of segments whose customers are not null.",
     ("run_id", "segment_id", "rank"),
     (
         RUN_ID,
@@ -92,16 +94,21 @@ EXEMPLARS = Table(
 
 SEGMENT_RULES = Table(
     "segment_rules",
-    "Up to three readable conditions a segment, from a small tree. They do not overlap: the recalls of a segment add up.",
+    "Up to three readable conditions a segment, from a small tree. They do not overlap: the recalls of a segment add up. "
+    "There are none of a segment whose customers are null.",
     ("run_id", "segment_id", "rule"),
     (
         RUN_ID,
         SEGMENT_ID,
         Column("rule", INT, "number of the rule within the segment, 1 catches the most of it", required=True),
         Column("condition", STRING, "condition on features in their own units", required=True),
-        Column("customers", LONG, "customers that the condition catches, count", required=True),
-        Column("precision", DOUBLE, "those of the segment / customers caught, 0 to 1; null when none is caught"),
-        Column("recall", DOUBLE, "those of the segment / customers of the segment, 0 to 1", required=True),
+        Column(
+            "customers", LONG, "customers that the condition catches, count; null where it tells of fewer than privacy.min_cell"
+        ),
+        Column(
+            "precision", DOUBLE, "those of the segment / customers caught, 0 to 1; null when none is caught, and with customers"
+        ),
+        Column("recall", DOUBLE, "those of the segment / customers of the segment, 0 to 1; null with customers"),
     ),
 )
 
@@ -132,13 +139,14 @@ HISTOGRAMS = Table(
         Column("bin", INT, "bin, 0 first; the first and the last hold what lies beyond them too", required=True),
         Column("lower", DOUBLE, "lower edge of the bin, the feature's unit", required=True),
         Column("upper", DOUBLE, "upper edge of the bin, the feature's unit", required=True),
-        Column("customers", LONG, "customers, count", required=True),
+        Column("customers", LONG, "customers, count; null of fewer than privacy.min_cell and of a bin that would tell of them"),
     ),
 )
 
 SEGMENT_MAP = Table(
     "segment_map",
-    "A sample of customers, without ids, on the two strongest principal components of the scaled features.",
+    "A sample of customers, without ids, on the two strongest principal components of the scaled features; nobody of a segment "
+    "whose customers are null.",
     (),
     (
         RUN_ID,

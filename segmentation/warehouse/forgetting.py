@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,9 +15,43 @@ from segmentation.errors import PublishError
 from segmentation.tables import CURRENT, EVERY, EXEMPLARS, NO_RECORD, QUARANTINE, Table
 from segmentation.warehouse.lake import Lake
 from segmentation.warehouse.locks import NAME as LOCK
+from segmentation.warehouse.objects import is_object_store, list_objects, read_object, remove_objects
 
-_LOG = re.compile(r"^[0-9]{20}\.json$")
+_LOG = re.compile(r"_delta_log/([0-9]{20})\.(?:json|checkpoint.*\.parquet)$")
 _SCANNED = 6  # letters of an id from which on finding it among bytes means something
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a warehouse: of a folder of this machine, or of a store."""
+
+    place: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether they are a folder's of this machine."""
+        return not is_object_store(self.place)
+
+    def names(self, below: str = "") -> list[str]:
+        """Return all files below a folder of the warehouse, from the warehouse on, in order; but for locks."""
+        if self.is_local:
+            folder = Path(self.place)
+            found = [str(one.relative_to(folder)) for one in sorted((folder / below).rglob("*")) if one.is_file()]
+        else:
+            found = [f"{below}/{one}".lstrip("/") for one in list_objects(f"{self.place}/{below}".rstrip("/"))]
+        return [one for one in found if not PurePosixPath(one).name.startswith(LOCK)]
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file."""
+        return (Path(self.place) / name).read_bytes() if self.is_local else read_object(self.place, name)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove files."""
+        if not self.is_local:
+            remove_objects(self.place, names)
+            return
+        for name in names:
+            (Path(self.place) / name).unlink()
 
 
 def places_of_persons() -> list[Table]:
@@ -33,55 +68,51 @@ def count_rows(lake: Lake, table: Table, ids: Sequence[str], pseudonyms: Sequenc
     )
 
 
-def forget_rows(folder: Path, table: Table, ids: Sequence[str], pseudonyms: Sequence[str]) -> None:
+def forget_rows(files: Files, table: Table, ids: Sequence[str], pseudonyms: Sequence[str]) -> None:
     """Delete a table's rows of the customers, the files that held them, and the log that told of those files.
 
     Without the log a reader cannot go back to before; the checkpoint made here says what the table is.
     """
-    place = folder / table.name
-    DeltaTable(str(place)).delete(_names(table, ids, pseudonyms))
-    _cut_history(place)
+    DeltaTable(f"{files.place}/{table.name}").delete(_names(table, ids, pseudonyms))
+    _cut_history(files, table)
 
 
 def take_out_records(lake: Lake, run_ids: Sequence[str]) -> None:
-    """Take the records of runs as they were read out of quarantine, in a local folder out of its history too."""
+    """Take the records of runs as they were read out of quarantine, where files can be removed out of its history too."""
     if not run_ids:
         return
     condition = f"run_id IN ({', '.join(map(_quoted, run_ids))}) AND raw_record <> '{NO_RECORD}'"
-    if not is_local(lake):
+    if not has_files(lake):
         lake.spark.sql(f"UPDATE {lake.by_spark.identifier(QUARANTINE)} SET raw_record = '{NO_RECORD}' WHERE {condition}")
         return
-    place = local_folder(lake) / QUARANTINE.name
-    if DeltaTable(str(place)).update({"raw_record": f"'{NO_RECORD}'"}, predicate=condition)["num_updated_rows"]:
-        _cut_history(place)
+    files = find_files(lake)
+    delta = DeltaTable(f"{files.place}/{QUARANTINE.name}")
+    if delta.update({"raw_record": f"'{NO_RECORD}'"}, predicate=condition)["num_updated_rows"]:
+        _cut_history(files, QUARANTINE)
 
 
-def _cut_history(place: Path) -> None:
+def _cut_history(files: Files, table: Table) -> None:
     """Remove the files that the newest version does not need, and the log that told of them."""
-    delta = DeltaTable(str(place))
-    delta.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
-    delta = DeltaTable(str(place))
+    place = f"{files.place}/{table.name}"
+    DeltaTable(place).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+    delta = DeltaTable(place)
     delta.create_checkpoint()
-    for file in (place / "_delta_log").iterdir():
-        # The statistics of files that are gone have their smallest and largest id.
-        if _LOG.match(file.name) and int(file.stem) < delta.version():
-            file.unlink()
-    for file in (place / "_delta_log").glob("*.checkpoint*.parquet"):
-        if int(file.name[:20]) < delta.version():
-            file.unlink()
+    # The statistics of files that are gone have their smallest and largest id.
+    logs = [(one, _LOG.search(one)) for one in files.names(f"{table.name}/_delta_log")]
+    files.remove([name for name, found in logs if found and int(found[1]) < delta.version()])
 
 
-def find_left(folder: Path, ids: Sequence[str]) -> Iterator[Path]:
-    """Yield each file below a folder that still has one of the ids: in its bytes, or as a value of its columns."""
+def find_left(files: Files, ids: Sequence[str]) -> Iterator[str]:
+    """Yield each file that still has one of the ids: in its bytes, or as a value of its columns."""
     long = [one.encode() for one in ids if len(one) >= _SCANNED]
-    for file in sorted(one for one in folder.rglob("*") if one.is_file() and not one.name.startswith(LOCK)):
-        content = file.read_bytes()
-        if any(one in content for one in long) or (file.suffix == ".parquet" and _has_value(file, ids)):
-            yield file
+    for name in files.names():
+        content = files.read(name)
+        if any(one in content for one in long) or (name.endswith(".parquet") and _has_value(content, ids)):
+            yield f"{files.place}/{name}"
 
 
-def _has_value(file: Path, ids: Sequence[str]) -> bool:
-    table = pq.ParquetFile(file).read()
+def _has_value(content: bytes, ids: Sequence[str]) -> bool:
+    table = pq.ParquetFile(pa.BufferReader(content)).read()
     texts = (table[field.name] for field in table.schema if str(field.type) in ("string", "large_string"))
     return any(pc.any(pc.is_in(column, value_set=pa.array(ids, column.type))).as_py() for column in texts)
 
@@ -104,21 +135,20 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def local_folder(lake: Lake) -> Path:
-    """Return the folder of a warehouse on this machine.
+def find_files(lake: Lake) -> Files:
+    """Return the files of a warehouse, to be read and removed.
 
     Raises
     ------
     PublishError
-        If it lies elsewhere: files are removed there by other means, which docs/privacy.md names.
+        If it is a catalog's, or lies where files are removed by other means, which docs/privacy.md names.
     """
-    if lake.path is None or not is_local(lake):
-        raise PublishError(
-            "forget", expected="a warehouse in a folder of this machine", found=lake.path or str(lake.catalog_schema)
-        )
-    return Path(lake.path.removeprefix("file:"))
+    if lake.path is None or not has_files(lake):
+        expected = "a warehouse in a folder of this machine or in an object store"
+        raise PublishError("forget", expected=expected, found=lake.path or str(lake.catalog_schema))
+    return Files(lake.path.removeprefix("file://").removeprefix("file:"))
 
 
-def is_local(lake: Lake) -> bool:
-    """Say whether the warehouse is a folder of this machine, whose files can be removed."""
-    return lake.path is not None and "://" not in lake.path and lake.is_plain
+def has_files(lake: Lake) -> bool:
+    """Say whether the warehouse is a folder of this machine or of an object store, whose files can be removed."""
+    return lake.path is not None and lake.is_plain

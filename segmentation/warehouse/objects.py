@@ -1,5 +1,6 @@
 """Single objects of a store, without a JVM: how a folder there is opened, and how one is written."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlparse
@@ -49,6 +50,58 @@ def write_object(place: str, content: bytes) -> None:
     store = open_folder(folder)
     try:
         obstore.put(store, name, content)
+    except (BaseError, OSError) as error:
+        raise unreachable(place, error) from None
+
+
+def list_objects(place: str) -> list[str]:
+    """Return the names of all objects below a folder, from there on, in order.
+
+    Raises
+    ------
+    PublishError
+        If the store does not say.
+    """
+    import obstore
+    from obstore.exceptions import BaseError
+
+    try:
+        return sorted(one["path"] for batch in obstore.list(open_folder(place)) for one in batch)
+    except (BaseError, OSError) as error:
+        raise unreachable(place, error) from None
+
+
+def read_object(place: str, name: str) -> bytes:
+    """Return an object of a folder.
+
+    Raises
+    ------
+    PublishError
+        If it cannot be read.
+    """
+    import obstore
+    from obstore.exceptions import BaseError
+
+    try:
+        return bytes(obstore.get(open_folder(place), name).bytes())
+    except (BaseError, OSError) as error:
+        raise unreachable(f"{place}/{name}", error) from None
+
+
+def remove_objects(place: str, names: Sequence[str]) -> None:
+    """Remove objects of a folder.
+
+    Raises
+    ------
+    PublishError
+        If one cannot be removed.
+    """
+    import obstore
+    from obstore.exceptions import BaseError
+
+    try:
+        if names:
+            obstore.delete(open_folder(place), list(names))
     except (BaseError, OSError) as error:
         raise unreachable(place, error) from None
 

@@ -24,16 +24,6 @@ def find_nearest(store: Store, run_id: str, *, per_segment: int) -> list[dict[st
     return rows
 
 
-def count_moves(store: Store, run_id: str, before: str) -> list[dict[str, Any]]:
-    """Return customers by their segment in a run and in the one before; null where a run does not know them."""
-    one, other = (f"SELECT customer_id, segment_id FROM {{slice}} WHERE {by_run(run)}" for run in (run_id, before))
-    return store.query(
-        ASSIGNMENTS,
-        "SELECT a.segment_id AS segment_id, b.segment_id AS previous_segment_id, count(*) AS customers "
-        f"FROM ({one}) AS a FULL JOIN ({other}) AS b ON a.customer_id = b.customer_id GROUP BY a.segment_id, b.segment_id",
-    )
-
-
 def find_limits(store: Store, run_id: str, *, share: float) -> dict[int, float]:
     """Return the distance that ``share`` of each segment's customers do not exceed: the smallest such of theirs."""
     ranked = (

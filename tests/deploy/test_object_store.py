@@ -16,7 +16,12 @@ import pytest
 from obstore.store import from_url
 from servers import free_port
 
-from segmentation.tables import PUBLISHED
+from segmentation.config.schema import Warehouse
+from segmentation.errors import PublishError
+from segmentation.forget import forget
+from segmentation.tables import ASSIGNMENTS, PUBLISHED, QUARANTINE, Table
+from segmentation.warehouse.forgetting import find_files, find_left
+from segmentation.warehouse.lake import open_lake
 
 Runner = Callable[..., subprocess.CompletedProcess[str]]
 BUCKET = "s3a://tables"
@@ -113,6 +118,37 @@ def test_of_two_runs_at_once_one_is_published_whole_and_one_refused_by_name(
 
     assert shown.returncode == 0, shown.stderr
     assert all(row["segment_name"] in shown.stdout for row in read("current_segments"))
+
+
+def test_a_person_is_forgotten_to_the_last_byte_in_a_store_too(s3: dict[str, str]) -> None:
+    lake = open_lake(Warehouse.model_validate({"path": f"{BUCKET}/f"}), None)
+    files, gone, other = find_files(lake), "person-4711", "person-0815"
+    placed = [{"customer_id": one, "segment_id": 0, "distance": 1.0, "segment_key": "S0001"} for one in (gone, other)]
+    aside = {"source": "customers", "reason": "x", "all_reasons": "x", "row_key": "", "raw_record": f'{{"id": "{gone}"}}'}
+    for run_id in ("one", "two"):
+        for table, rows in ((ASSIGNMENTS, placed), (QUARANTINE, [aside | {"customer_id": None}])):
+            lake.write_rows(fill(rows, table, run_id), table, run_id=run_id)
+    before = list(find_left(files, [gone]))
+
+    counted = forget(lake, [gone], is_dry_run=True)
+    told = forget(lake, [gone], is_dry_run=False)
+
+    assert len(before) > 4  # of both tables and both runs data files and logs
+    assert counted == ["assignments: 2 rows would go", "quarantine: 2 rows would go"]
+    assert told[-1].endswith(f"files of {BUCKET}/f names one of the 1 ids")
+    assert list(find_left(files, [gone])) == []
+    assert [row["customer_id"] for row in lake.read_rows(ASSIGNMENTS)] == [other, other]
+    assert not lake.read_rows(QUARANTINE)
+    lake.write_rows(fill(placed[1:], ASSIGNMENTS, "three"), ASSIGNMENTS, run_id="three")
+    assert len(lake.read_rows(ASSIGNMENTS)) == 3
+    lake.write_file(f"{BUCKET}/f/note.txt", gone.encode())
+    with pytest.raises(PublishError, match=f"no file that names one of them, found {BUCKET}/f/note.txt"):
+        forget(lake, [gone], is_dry_run=False)
+
+
+def fill(rows: list[dict[str, Any]], table: Table, run_id: str) -> list[dict[str, Any]]:
+    """Return rows with every column of a table."""
+    return [{column.name: None for column in table.columns} | row | {"run_id": run_id} for row in rows]
 
 
 def read(table: str) -> list[dict[str, Any]]:

@@ -91,6 +91,18 @@ def test_each_gate_stands_alone_at_its_threshold(gate: str, broken: dict[str, An
     assert [(one.name, one.value) for one in failed] == [(gate, value)]
 
 
+def test_a_share_that_tells_of_too_few_customers_fails_without_its_number() -> None:
+    few = candidate(2, 0.95, smallest_share=0.01, largest_share=0.99, hidden=frozenset({"smallest_share", "largest_share"}))
+
+    gates = {one.name: one for one in judge_candidate(few, THRESHOLDS)}
+    told = explain_choice([few, *GRID[1:]], choose([few, *GRID[1:]]), rule="balanced")
+
+    for name in few.hidden:
+        assert (gates[name].is_passed, gates[name].value) == (False, None)
+    assert "too few to be shown of the customers" in gates["smallest_share"].reason
+    assert not {"99.0%", "99.00%", "1.00%"} & set(told.replace(",", " ").split())
+
+
 def test_what_was_not_measured_neither_passes_nor_fails() -> None:
     unknown = candidate(4, converged=None, weakest_stability=None, null_gain=None)
 

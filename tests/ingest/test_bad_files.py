@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,20 @@ def test_a_time_is_a_whole_day_and_is_shifted_once(spark: SparkSession, tmp_path
 
     assert (f"{row['ordered_at']:%Y-%m-%d %H:%M}" if row["ordered_at"] else None) == utc
     assert row["_is_kept"] is (utc is not None)
+
+
+def test_iso_times_with_an_offset_are_those_of_python_with_and_without_seconds(spark: SparkSession, tmp_path: Path) -> None:
+    times = [f"2017-03-{day:02d}{t}1{day % 10}:15" for day, t in enumerate(("T", " "), start=1)]
+    offsets = ("Z", "+02:00", "-05:30", "+0930", "+11", "+14:00", "-00:45")
+    texts = [f"{time}{seconds}{offset}" for time in times for seconds in ("", ":07", ":07.25") for offset in offsets]
+    wrong = ["2017-03-01T10:15+2:0:0", "2017-03-01T10:75Z", "2017-02-30T10:15Z", "2017-03-01T10:15+02:00x"]
+    (tmp_path / "t.csv").write_text("t\n" + "\n".join([*texts, *wrong]) + "\n")
+
+    rows = open_file(spark, tmp_path / "t.csv", TIME, time_zone="Europe/Berlin").collect()
+
+    found = {row["_raw"]["t"]: row["ordered_at"] for row in rows}
+    expected = {text: datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None) for text in texts}
+    assert found == expected | dict.fromkeys(wrong)
 
 
 def test_an_instant_of_parquet_is_not_shifted_and_a_local_time_is(spark: SparkSession, tmp_path: Path) -> None:

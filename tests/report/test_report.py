@@ -128,9 +128,13 @@ def make_tables(names: tuple[str, str] = ("Loyal patrons", "Lapsed customers")) 
         ),
         "transitions": rows(
             "from_key to_key why customers share revenue_before revenue_after",
-            ("S0001", "S0001", "stayed", 700, 0.5, Decimal("10.5"), Decimal("11.5")),
-            ("S0001", "S0003", "customer", 100, 0.1, Decimal("10.5"), None),
-            (None, "S0001", "arrived", 44, 0.1, None, Decimal("11.5")),
+            ("S0001", "S0001", "stayed", 700, 700 / 1244, Decimal("10.5"), Decimal("11.5")),
+            ("S0001", "S0003", "customer", 60, 60 / 1244, Decimal("10.5"), None),
+            ("S0001", "S0003", "model", 40, 40 / 1244, Decimal("10.5"), None),
+            ("S0002", "S0001", "both", 150, 150 / 1244, Decimal("10.5"), None),
+            ("S0002", "S0003", "both", 240, 240 / 1244, Decimal("10.5"), None),
+            ("S0002", None, "left", 10, 10 / 1244, Decimal("10.5"), None),
+            (None, "S0001", "arrived", 44, 44 / 1244, None, Decimal("11.5")),
         ),
         "row_counts": rows("source outcome rows", ("transactions", "kept", 1250), ("transactions", "return", 50)),
         "checks": rows(
@@ -141,11 +145,9 @@ def make_tables(names: tuple[str, str] = ("Loyal patrons", "Lapsed customers")) 
 
 def with_previous(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
     before = [row | {"run_id": "r1", "customers": size} for row, size in zip(tables["segments"], (800, 400), strict=True)]
-    moves = [(0, 0, 700), (0, 1, 100), (1, 0, 150), (1, 1, 240), (1, None, 10), (None, 0, 44)]
     return tables | {
-        "previous_runs": [tables["runs"][0] | {"run_id": "r1"}],
+        "previous_runs": [tables["runs"][0] | {"run_id": "r1", "customers": 1200}],
         "previous_segments": [row | {"segment_key": key} for row, key in zip(before, ("S0001", "S0002"), strict=True)],
-        "moves": [{"previous_segment_id": then, "segment_id": now, "customers": size} for then, now, size in moves],
     }
 
 
@@ -282,6 +284,41 @@ def test_what_is_empty_or_undefined_is_left_out() -> None:
     assert set(report.figures) == {"size_revenue", "heat_map", "scatter", "silhouette"}
     assert "No rule of advice fired" in report.html
     assert "Who is in them" not in report.html
+
+
+def test_what_is_too_few_to_be_shown_is_said_and_not_drawn() -> None:
+    tables = with_previous(make_tables())
+    tables["runs"][0]["min_cell"] = 10
+    hidden = {
+        "customers": ("segments", "previous_segments", "transitions", "histograms", "actions", "segment_rules"),
+        "customer_share": ("segments", "compare"),
+        "revenue": ("segments", "actions"),
+        "revenue_share": ("segments",),
+        "share": ("transitions",),
+        "segment_share": ("compare",),
+        "smallest_share": ("grid",),
+        "largest_share": ("grid",),
+        "near_customers": ("borders",),
+        "value": ("profiles",),
+        "value_original": ("centroids",),
+    }
+    for column, names in hidden.items():
+        for name in names:
+            tables[name] = [row | {column: None} for row in tables[name]]
+
+    report = draw_report(tables)
+    printed = io.StringIO()
+    Console(width=200, file=printed).print(tabulate(tables))
+
+    page = Page(report.html)
+    assert not [text for text, _, _ in page.texts if "None" in text]
+    told = [text for text, mark, _ in page.texts if mark.get("data-column") in ("customers", "smallest_share", "near_customers")]
+    assert set(told) >= {"not shown"}
+    assert not [text for text in told if any(sign.isdigit() for sign in text.replace("1,234", ""))]
+    assert "Not shown: fewer than 10 customers" in report.html
+    assert "Not shown: fewer than 10 customers" in printed.getvalue()
+    assert "flow" not in report.figures
+    assert [tag for tag, own in page.tags if tag == "rect" and own.get("class") == "edge" and own.get("width") != "11"] == []
 
 
 def test_customers_without_revenue() -> None:

@@ -1,47 +1,27 @@
 """Who is in each segment, without small groups or what would give them away; and the attribute changes nothing else."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import run_all
-from hypothesis import given
-from hypothesis import strategies as st
 from pyspark.sql import Row, SparkSession
 
 from segmentation.config.load import load_config
 from segmentation.errors import ConfigError
 from segmentation.report.stage import find_published, save_report
-from segmentation.segments.representation import Crossing, count_representation
+from segmentation.segments.hidden import Hidden
+from segmentation.segments.representation import count_representation
 from segmentation.tables import PROFILES, REPRESENTATION, SEGMENT_RULES, SEGMENTS, TRAITS
 
-COUNTS = st.lists(st.lists(st.one_of(st.just(0), st.integers(1, 40)), min_size=3, max_size=3), min_size=2, max_size=4)
-
-
-@given(COUNTS, st.integers(2, 15))
-def test_no_small_group_is_shown_nor_the_only_gap_of_a_line(counts: list[list[int]], min_cell: int) -> None:
-    cells = Counter({(segment, "abc"[place]): n for segment, line in enumerate(counts) for place, n in enumerate(line)})
-    table = Crossing(cells, tuple(range(len(counts))), ("a", "b", "c"))
-
-    rare = table.find_rare(min_cell)
-    hidden = table.hide(min_cell, rare)
-
-    assert len(rare) != 1
-    assert all(table.total(level) >= min_cell for level in "abc" if level not in rare)
-
-    assert all(cell in hidden for cell, n in cells.items() if 0 < n < min_cell)
-    for segment in table.segments:
-        assert sum((segment, level) in hidden for level in table.levels) != 1
-    for level in table.levels:
-        assert sum((segment, level) in hidden for segment in table.segments) != 1
+NOTHING = Hidden(1, frozenset(), frozenset(), frozenset(), frozenset(), frozenset())
 
 
 def test_shares_are_of_the_segment_and_of_everybody() -> None:
     levels = [Row(segment_id=s, feature="sex", level=v, customers=n) for s, v, n in ((0, "f", 30), (0, "m", 10), (1, "f", 60))]
 
-    rows = count_representation(levels, {0: 40, 1: 60}, audited=["sex"], min_cell=1)
+    rows = count_representation(levels, {0: 40, 1: 60}, audited=["sex"], hidden=NOTHING)
 
     first = next(row for row in rows if (row["segment_id"], row["level"]) == (0, "m"))
     assert (first["customers"], first["share"], first["population_share"]) == (10, 0.25, 0.1)
@@ -88,5 +68,5 @@ def test_a_number_cannot_be_audited(tmp_path: Path) -> None:
         config.read_text().replace("spend: {},", "spend: {role: audit},").replace("role: describe", "role: cluster")
     )
 
-    with pytest.raises(ConfigError, match="role audit of categories alone is expected, found spend"):
+    with pytest.raises(ConfigError, match="role audit of categories alone, found spend"):
         load_config(str(config))

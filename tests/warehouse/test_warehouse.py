@@ -16,7 +16,7 @@ from segmentation.tables import ASSIGNMENTS, CURRENT, DOUBLE, EVERY, FEATURES, G
 from segmentation.warehouse.arrow_store import ArrowStore
 from segmentation.warehouse.lake import Lake, is_plain
 from segmentation.warehouse.layout import arrow_schema
-from segmentation.warehouse.questions import count_members, count_moves, find_nearest
+from segmentation.warehouse.questions import count_members, find_nearest
 from segmentation.warehouse.spark_store import SparkStore
 
 SAMPLES: dict[str, list[Any]] = {
@@ -150,8 +150,6 @@ def test_frames_go_to_delta_rs_up_to_a_bound_and_by_spark_beyond(jvm: SparkSessi
     for ask in (
         lambda store: count_members(store, "r1"),
         lambda store: find_nearest(store, "r1", per_segment=1),
-        lambda store: sorted(count_moves(store, "r1", "r2"), key=str),
-        lambda store: sorted(count_moves(store, "r1", "nobody"), key=str),
     ):
         assert ask(lake.store) == ask(lake.by_spark)
     lake.copy(ASSIGNMENTS, CURRENT["assignments"], run_id="r2", rows=3, published_seq=1)
