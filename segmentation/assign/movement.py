@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pyspark.errors import PySparkException
 from pyspark.ml import PipelineModel
@@ -26,8 +25,15 @@ class Former:
     reach: Mapping[int, float]
 
 
-def label_again(members: DataFrame, model: PipelineModel, reach: Mapping[int, float]) -> DataFrame | None:
+def label_again(
+    members: DataFrame, model: PipelineModel, centers: Sequence[Sequence[float]], reach: Mapping[int, float]
+) -> DataFrame | None:
     """Return ``members`` with ``mid_id``, the segment that the former model gives them; null of who lies beyond its reach.
+
+    Parameters
+    ----------
+    centers : the former segments', scaled units, by number
+    reach : how far each goes, scaled units
 
     Returns
     -------
@@ -36,20 +42,11 @@ def label_again(members: DataFrame, model: PipelineModel, reach: Mapping[int, fl
     """
     try:
         labelled = model.transform(members.drop("features"))
-        centers = _centers(model)
         bounds = _doubles([_FAR * reach.get(one, float("inf")) for one in range(len(centers))])
         is_within = _distance(centers) <= F.element_at(bounds, _place())
         return labelled.select("customer_id", "segment_id", "revenue", F.when(is_within, F.col("prediction")).alias("mid_id"))
     except (PySparkException, ValueError):
         return None
-
-
-def _centers(model: PipelineModel) -> list[list[float]]:
-    """Return the centres of a model that has some; of a mixture they are its means."""
-    last: Any = model.stages[-1]
-    if hasattr(last, "clusterCenters"):
-        return [list(map(float, center)) for center in last.clusterCenters()]
-    return [list(map(float, row["mean"].toArray())) for row in last.gaussiansDF.select("mean").collect()]
 
 
 def _place() -> Column:

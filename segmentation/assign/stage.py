@@ -24,7 +24,7 @@ from segmentation.assign.movement import Former, count_moves, label_again, read_
 from segmentation.clustering.members import evaluate_by_spark, measure_members
 from segmentation.errors import ModelError
 from segmentation.money import as_money
-from segmentation.readings import place_members, read_limits
+from segmentation.readings import load_model_of, place_members, read_limits
 from segmentation.run import Run, check_featured, note
 from segmentation.score_sql import read_centers
 from segmentation.tables import (
@@ -42,7 +42,6 @@ from segmentation.tables import (
 )
 from segmentation.warehouse.champions import find_champion
 from segmentation.warehouse.mending import find_newest, find_shown
-from segmentation.warehouse.models import load_model
 
 
 def assign_customers(run: Run) -> str:
@@ -160,10 +159,10 @@ def _own_lineage(run: Run) -> Rows:
 
 def _label_again(run: Run, members: DataFrame, former: Former) -> DataFrame | None:
     try:
-        model = load_model(run.lake.spark, f"{run.lake.models}/{former.model_run_id}")
+        model = load_model_of(run, former.model_run_id)
     except ModelError:  # removed by hand, or to save room: then those in both runs must do
         return None
-    return label_again(members, model, former.reach)
+    return label_again(members, model, read_centers(_centers_of(run, former.model_run_id)), former.reach)
 
 
 def _day(run: Run, known: Mapping[str, Any]) -> date:
