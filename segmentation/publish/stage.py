@@ -28,6 +28,7 @@ from segmentation.tables import (
     FEATURES,
     GRID,
     GRID_CENTROIDS,
+    NEIGHBOURS,
     PREPARATION,
     PUBLISHED,
     QUARANTINE,
@@ -51,7 +52,19 @@ from segmentation.warehouse.questions import count_members
 from segmentation.warehouse.spark_store import delta_version_of
 
 # What only a run that trains its model fills.
-_OF_MODEL = (BORDERS, CENTROIDS, COMPARE, COMPONENTS, DECISION, GRID, GRID_CENTROIDS, PREPARATION, SEGMENT_RULES, STABILITY)
+_OF_MODEL = (
+    BORDERS,
+    CENTROIDS,
+    COMPARE,
+    COMPONENTS,
+    DECISION,
+    GRID,
+    GRID_CENTROIDS,
+    NEIGHBOURS,
+    PREPARATION,
+    SEGMENT_RULES,
+    STABILITY,
+)
 
 
 def publish(run: Run) -> str:

@@ -72,6 +72,7 @@ def draw_report(tables: Tables) -> Report:
             gates=_gates(have["decision"]),
             borders=[row for row in have["borders"] if row["k"] == have["runs"][0]["k"]],
             steps=_steps(have["compare"], have["runs"][0]["k"]),
+            neighbours={(row["k"], row["segment_id"]): row for row in have["neighbours"]},
             by_id={row["segment_id"]: row for row in segments},
             representation=_representation(have["representation"]),
             sources=_sources(have["row_counts"]),

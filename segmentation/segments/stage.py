@@ -22,6 +22,7 @@ from segmentation.segments.exemplars import EXEMPLARS_PER_SEGMENT, name_exemplar
 from segmentation.segments.histograms import build_histograms, count_bins
 from segmentation.segments.levels import ORDER_DIMENSIONS
 from segmentation.segments.naming import Portrait, name_segments
+from segmentation.segments.neighbours import collect_sample, find_neighbours, summarise_neighbours
 from segmentation.segments.profiles import (
     SegmentSize,
     build_profiles,
@@ -38,9 +39,12 @@ from segmentation.tables import (
     CENTROIDS,
     EXEMPLARS,
     FIGURES,
+    GRID,
+    GRID_CENTROIDS,
     HISTOGRAMS,
     LINEAGE,
     MAP_AXES,
+    NEIGHBOURS,
     PROFILES,
     REPRESENTATION,
     SEGMENT_MAP,
@@ -69,17 +73,8 @@ def describe_segments(run: Run) -> str:
     members = place_members(run, known)
     run.let_go(but=members)
     summary = _summarise(config, members, numbers, [*texts, *audited], known["customers"])
-    shown = [row for row in summary.levels if row["feature"] not in audited]
     ingredients = choose_ingredients(run, known)
-    profiles = [vars(row) for row in build_profiles(summary.rows, shown, numbers=numbers)]
-    flags = read_flags(summary.population, numbers=summary.numbers)
-    traits = read_traits(profiles, flags=flags, categories=categories)
-    portraits = summary.portraits(
-        traits,
-        clustered=[one.name for one in ingredients],
-        described=config.features.use,
-        has_orders=config.sources.transactions is not None,
-    )
+    profiles, traits, portraits = _portray(run, known, summary)
     asked = [summary.question(one, label(one.name, categories)) for one in ingredients]
     scales = summary.scales(numbers, _logs(config, known))
     nearest = partial(find_nearest, run.lake.reader(known["customers"]), run.run_id, per_segment=EXEMPLARS_PER_SEGMENT)
@@ -88,9 +83,10 @@ def describe_segments(run: Run) -> str:
         partial(draw_map, members, _clustered_columns(run)),
         count_bins(members, scales).collect if scales else list,
         nearest if name else list,
+        partial(_name_neighbours, run, known, members) if run.scored_with is None else list,
     ]
     run.step("rules, map, histograms, exemplars")
-    rules, (points, axes), bins, examples = side_by_side(run.lake.spark, lambda job: job(), work)
+    rules, (points, axes), bins, examples, neighbours = side_by_side(run.lake.spark, lambda job: job(), work)
     segments = [size.segment_id for size in summary.sizes]
     # Named at once: a published run that is repeated never shows other names in between.
     looks, counted = config.segments, _segment_rows(summary.sizes, traits, portraits)
@@ -108,13 +104,47 @@ def describe_segments(run: Run) -> str:
         (named, SEGMENTS),
         (rank_rows(traits), TRAITS),
         ([asdict(one) for one in name_exemplars(examples, name)] if name else [], EXEMPLARS),
-        *([(rules, SEGMENT_RULES)] if run.scored_with is None else []),
+        *([(rules, SEGMENT_RULES), (neighbours, NEIGHBOURS)] if run.scored_with is None else []),
         ([asdict(one) for one in build_histograms(bins, scales, segments=segments)], HISTOGRAMS),
         (points, SEGMENT_MAP),
         (axes, MAP_AXES),
         *([(_represent(summary, config), REPRESENTATION)] if audited else []),
     )
     return f"{len(segments)} segments of {known['customers']:,} customers"
+
+
+def _portray(run: Run, known: dict[str, Any], summary: Summary) -> tuple[Rows, dict[int, list[Trait]], dict[int, Portrait]]:
+    """Return the rows of ``tables.PROFILES``, and each segment's traits and what it is named after."""
+    config, categories = run.config, computed_shares(known)
+    numbers = [*_described(config)[0], *categories]
+    shown = [row for row in summary.levels if row["feature"] not in config.audited]
+    profiles = [vars(row) for row in build_profiles(summary.rows, shown, numbers=numbers)]
+    flags = read_flags(summary.population, numbers=summary.numbers)
+    traits = read_traits(profiles, flags=flags, categories=categories)
+    portraits = summary.portraits(
+        traits,
+        clustered=[one.name for one in choose_ingredients(run, known)],
+        described=config.features.use,
+        has_orders=config.sources.transactions is not None,
+    )
+    return profiles, traits, portraits
+
+
+def _name_neighbours(run: Run, known: dict[str, Any], members: DataFrame) -> Rows:
+    """Return the rows of ``tables.NEIGHBOURS``."""
+    chosen = next(row["k"] for row in run.read_rows(GRID) if row["is_chosen"])
+    neighbours = find_neighbours(run.read_rows(GRID_CENTROIDS), k=chosen)
+    numbers, texts = _described(run.config)
+    asked = _asked(run.config, [*numbers, *computed_shares(known)])
+    sample = collect_sample(
+        members, numbers=asked, categories=texts, revenue=run.config.revenue_feature, customers=known["customers"]
+    )
+    rows = []
+    for k, summary in summarise_neighbours(sample, neighbours, numbers=asked, categories=texts, missing=MISSING_LEVEL):
+        names = name_segments(_portray(run, known, summary)[2])
+        sizes = {size.segment_id: size.customers / sample.num_rows for size in summary.sizes}
+        rows += [{"k": k, "segment_id": one, "segment_name": names[one], "customer_share": sizes[one]} for one in sizes]
+    return rows
 
 
 def exemplar_names(policy: str) -> Callable[[str], str] | None:
@@ -162,13 +192,17 @@ def _clustered_columns(run: Run) -> list[str]:
 
 
 def _summarise(config: Config, members: DataFrame, numbers: list[str], categories: list[str], customers: int) -> Summary:
-    extra = [] if config.sources.transactions is None else [name for name in ORDER_DIMENSIONS if name not in numbers]
-    revenue = config.revenue_feature
-    # Profiles show the features that are switched on; those come first.
-    asked = [*numbers, *extra, *([revenue] if revenue and revenue not in (*numbers, *extra) else [])]
-    rows = summarise_numbers(members, numbers=asked, revenue=revenue, customers=customers)
+    asked = _asked(config, numbers)
+    rows = summarise_numbers(members, numbers=asked, revenue=config.revenue_feature, customers=customers)
     levels = summarise_levels(members, categories=categories, missing=MISSING_LEVEL).collect() if categories else []
     return Summary(rows, levels, tuple(asked), tuple(read_sizes(rows)))
+
+
+def _asked(config: Config, numbers: Sequence[str]) -> list[str]:
+    """Return the numbers to summarise: those that profiles show first, then what names and advice look at, and revenue."""
+    extra = [] if config.sources.transactions is None else [name for name in ORDER_DIMENSIONS if name not in numbers]
+    revenue = config.revenue_feature
+    return [*numbers, *extra, *([revenue] if revenue and revenue not in (*numbers, *extra) else [])]
 
 
 def _learn(members: DataFrame, questions: Sequence[Question], sizes: Sequence[SegmentSize]) -> Rows:
