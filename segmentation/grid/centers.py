@@ -1,6 +1,6 @@
 """The centres of the chosen K: their order, the model that predicts it, and the rows that tell them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,7 @@ def grid_centroid_rows(
     preparation: Prepared, solutions: Sequence[Solution], orders: Mapping[int, Sequence[int]]
 ) -> list[dict[str, Any]]:
     """Return the rows of ``tables.GRID_CENTROIDS``; ``orders`` has the centres of each K in canonical order."""
+    named: list[tuple[str, Callable[[float], float | None]]]
     named = [(one.feature, one.to_original) for one in preparation.coordinates]
     if preparation.pca_components is not None:
         named = [(f"principal_component_{place + 1}", lambda _: None) for place in range(preparation.pca_components)]
