@@ -91,8 +91,8 @@ class _Wanted:
     def differences(self, row: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield what was expected and found of a published row of ``tables.RUNS`` that does not fit, the cheapest first."""
         versions = (segmentation.__version__, self.lake.spark.version)
-        if row["scored_with"] is not None:
-            yield "a run with a model of its own", f"a score with that of {row['scored_with']}"
+        if model := row.get("scored_with"):
+            yield "a run with a model of its own", f"a score with that of {model}"
         if row["config_hash"] != self.config.fingerprint():
             yield f"a run of this configuration ({self.config.fingerprint()[:12]})", str(row["config_hash"])[:12]
         if (row["package_version"], row["spark_version"]) != versions:

@@ -212,11 +212,12 @@ def _look_between(
     inside = aside <= np.quantile(aside[members], _REACH)
     depth, surprise, bottom = _find_valley(along[inside], weights[inside])
     straight = Border(first, second, depth, surprise, near_share=_share_near(place, own, 0.5))
-    if not straight.is_valley or _share_near(place, own, bottom) <= _OPEN:
+    # The border of k-means is half-way between the centres: beside a group of few it lies among the many.
+    parted = bottom if abs(bottom - 0.5) > _NEAR + _STEP / 2 else 0.5
+    if not straight.is_valley or _share_near(place, own, parted) <= _OPEN:
         return straight
-    # The straight line leaves a crowd that is bent: a ring, a crescent. So look where the two come nearest as well: at the
-    # bottom, which lies nearer to a group of few than the border of k-means, half-way between the centres.
-    return replace(straight, depth=min(depth, _compare_crowds(points[members], own, place > bottom, np.abs(place - bottom))))
+    # The straight line leaves a crowd that is bent: a ring, a crescent. So look where the two come nearest as well.
+    return replace(straight, depth=min(depth, _compare_crowds(points[members], own, place > parted, np.abs(place - parted))))
 
 
 def _share_near(places: Array, weights: Array, middle: float) -> float:
@@ -229,7 +230,7 @@ def _compare_crowds(points: Array, weights: Array, is_second: npt.NDArray[np.boo
 
     Parameters
     ----------
-    points, weights, is_second : the members of both segments, and on which side of the bottom each lies
+    points, weights, is_second : the members of both segments, and on which side each lies
     away : shape (rows,)
         How far each is from where they are parted, as a share of the way from centre to centre.
     """

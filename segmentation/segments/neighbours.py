@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 
 from segmentation.clustering.agreement import nearest
 from segmentation.clustering.fits import Centers
-from segmentation.money import as_money, millionths
 from segmentation.segments.profiles import describe_groups, read_sizes
 from segmentation.segments.summary import Summary
 from segmentation.tables import Rows
@@ -39,22 +38,18 @@ def find_neighbours(centroids: Rows, *, k: int) -> dict[int, Centers]:
     }
 
 
-def collect_sample(
-    members: DataFrame, *, numbers: Sequence[str], categories: Sequence[str], revenue: str | None, customers: int
-) -> pa.Table:
+def collect_sample(members: DataFrame, *, numbers: Sequence[str], categories: Sequence[str], customers: int) -> pa.Table:
     """Return at most about ``MOST_CUSTOMERS``, chosen by hash of the id, as ``summarise_numbers`` looks at them (a Spark job).
 
     Returns
     -------
     Table
-        ``point`` (list, scaled units), ``revenue`` (millionths, where there is one), ``n<i>`` the number at place i,
-        ``c<i>`` the category.
+        ``point`` (list, scaled units), ``n<i>`` the number at place i, ``c<i>`` the category.
     """
     step = math.ceil(customers / MOST_CUSTOMERS)
     sample = members if step <= 1 else members.where(F.pmod(F.xxhash64("customer_id"), F.lit(step)) == 0)
     return sample.select(
         vector_to_array(F.col("features")).alias("point"),
-        *([millionths(as_money(revenue)).alias("revenue")] if revenue else []),
         *(F.col(f"`{name}`").cast("double").alias(f"n{place}") for place, name in enumerate(numbers)),
         *(F.col(f"`{name}`").alias(f"c{place}") for place, name in enumerate(categories)),
     ).toArrow()

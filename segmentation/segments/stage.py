@@ -136,9 +136,9 @@ def _name_neighbours(run: Run, known: dict[str, Any], members: DataFrame) -> Row
     neighbours = find_neighbours(run.read_rows(GRID_CENTROIDS), k=chosen)
     numbers, texts = _described(run.config)
     asked = _asked(run.config, [*numbers, *computed_shares(known)])
-    sample = collect_sample(
-        members, numbers=asked, categories=texts, revenue=run.config.revenue_feature, customers=known["customers"]
-    )
+    if not neighbours:
+        return []
+    sample = collect_sample(members, numbers=asked, categories=texts, customers=known["customers"])
     rows = []
     for k, summary in summarise_neighbours(sample, neighbours, numbers=asked, categories=texts, missing=MISSING_LEVEL):
         names = name_segments(_portray(run, known, summary)[2])
