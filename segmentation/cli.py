@@ -97,8 +97,15 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--k", type=int, metavar="K", help="take this K whatever the grid says")
         command.add_argument("--run-id", metavar="ID", help="repeat or go on with this run")
         if name == "run":
-            command.add_argument(
+            either = command.add_mutually_exclusive_group()
+            either.add_argument(
                 "--resume", action="store_true", help="go on after the last stage that ended of a run that did not"
+            )
+            either.add_argument(
+                "--from",
+                dest="former",
+                metavar="RUN",
+                help="with --k: the run whose grid is taken; the newest of the same sources by default, none for a new one",
             )
         if name == "score":
             command.add_argument("--model", default=CHAMPION, metavar="RUN", help="run of the model; the champion by default")
@@ -184,7 +191,7 @@ def _run(options: argparse.Namespace, log: Log) -> int:
 
     stages, is_whole = _COMMANDS[options.command], options.command in _WHOLE
     request = make_request(config, options.run_id, stages, draws=is_whole, resumes=getattr(options, "resume", False))
-    request = replace(request, model=getattr(options, "model", None))
+    request = replace(request, model=getattr(options, "model", None), former=getattr(options, "former", None))
     progress = make_progress(log)
     progress.about(request.run_id)
     with progress.stage("start Spark"):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
+from segmentation import reuse
 from segmentation.advice.stage import advise
 from segmentation.assign.stage import assign_customers
 from segmentation.config.schema import Config
@@ -38,6 +39,7 @@ STAGES: dict[str, Stage] = {
     "advice": advise,
     "publish": publish,
 }
+_TAKEN = "source files, configuration and versions are unchanged: rows, features and every K fitted are taken over from run"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Request:
     draws: bool = False  # the report, once the run is published
     resumes: bool = False  # goes on after the last stage that ended
     model: str | None = None  # the run whose model scores, or the word champion; None trains one
+    former: str | None = None  # the run that a K asked for is taken from; None is the newest that fits
 
 
 def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
@@ -62,14 +65,20 @@ def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
             run_id, stages = _find_work(lake, request)
             progress.about(run_id)
             model = find_model(lake, request.model) if request.model else None
-            run = Run(run_id=run_id, config=config, lake=lake, started_at=datetime.now(UTC), scored_with=model)
+            former = None
+            if stages == tuple(STAGES) and not request.resumes:
+                former = reuse.find_former(lake, config, run_id=run_id, asked=request.former)
+            run = Run(run_id, config, lake, datetime.now(UTC), scored_with=model, taken_from=former)
             if model is not None:
                 _check_score(run)
+            if former is not None:
+                progress.say(f"{_TAKEN} {former}", event="taken_over")
+        work = STAGES if former is None else STAGES | reuse.STAGES
         with gathered(run):
             try:
                 for name in stages:
                     with _watched(run, name, progress) as told, _accounted(run, name):
-                        told.append(STAGES[name](run))
+                        told.append(work[name](run))
             finally:
                 run.let_go()
                 run.hands.frames.clear()

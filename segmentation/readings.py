@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -64,10 +65,23 @@ def place_members(run: Run, known: dict[str, Any]) -> DataFrame:
     """Return the features with ``features`` (vector) and ``segment_id``, cached, as the run's model gives them."""
     if MEMBERS not in run.hands.frames:
         features = read_laid_out(run, known)
-        model = run.hands.model or load_model(run.lake.spark, run.model_path)
+        model = load_model_of(run, run.model_run_id)
         placed = model.transform(features).select(*features.columns, "features", F.col("prediction").alias("segment_id"))
         run.hands.frames[MEMBERS] = run.hold(placed)
     return run.hands.frames[MEMBERS]
+
+
+def load_model_of(run: Run, run_id: str) -> PipelineModel:
+    """Return the model of a run: the one at hand, else the stored one, which takes seconds.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or it was changed since it was saved.
+    """
+    if run_id not in run.hands.models:
+        run.hands.models[run_id] = load_model(run.lake.spark, f"{run.lake.models}/{run_id}")
+    return run.hands.models[run_id]
 
 
 def read_described(run: Run, table: Table) -> Rows:

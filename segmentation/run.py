@@ -26,7 +26,7 @@ class Hands:
 
     frames: dict[str, DataFrame] = field(default_factory=dict)
     rows: dict[str, Rows] = field(default_factory=dict)
-    model: PipelineModel | None = None
+    models: dict[str, PipelineModel] = field(default_factory=dict)  # by run, made or loaded
     held: list[DataFrame] = field(default_factory=list)
     written: dict[str, int] = field(default_factory=dict)  # rows by table, of the stage at work
 
@@ -41,6 +41,7 @@ class Run:
     started_at: datetime
     hands: Hands = field(default_factory=Hands)
     scored_with: str | None = None  # the run whose frozen model scores this one; None fits its own
+    taken_from: str | None = None  # the run whose tables and fits this one takes over; None reads the sources
 
     @property
     def model_run_id(self) -> str:
@@ -76,6 +77,12 @@ class Run:
         """Return the rows of a small table that belong to the model: this run's own, or those of the run it came from."""
         return self.read_rows(table) if self.scored_with is None else self.lake.read_rows(table, run_ids=[self.scored_with])
 
+    def read_former(self, table: Table) -> Rows:
+        """Return the rows of a small table of the run that this one is taken from, without the run."""
+        assert self.taken_from is not None
+        rows = self.lake.read_rows(table, run_ids=[self.taken_from])
+        return [{name: value for name, value in row.items() if name != "run_id"} for row in rows]
+
     def write_rows(self, *outputs: tuple[Iterable[dict[str, Any]], Table]) -> None:
         """Replace this run's slice of each table by rows that the driver made; ``run_id`` is filled in."""
         for rows, table in outputs:
@@ -106,6 +113,14 @@ class Run:
         """Replace this run's slice of a table by rows of Arrow, which the next stage reads back."""
         self.lake.replace(rows, table, run_id=self.run_id)
         self.hands.written[table.name] = rows.num_rows
+
+    def take_over(self, table: Table) -> None:
+        """Copy the former run's slice of a table as this run's, for the next stage to read."""
+        assert self.taken_from is not None
+        rows = self.lake.store.count(table, self.taken_from)
+        with named_step(self.lake.spark.sparkContext, f"write {table.name}"):
+            self.lake.take_over(table, self.taken_from, run_id=self.run_id, rows=rows)
+        self.hands.written[table.name] = rows
 
     def hold(self, frame: DataFrame) -> DataFrame:
         """Return ``frame`` cached until ``let_go`` or the end of the run."""

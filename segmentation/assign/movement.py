@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pyspark.ml import PipelineModel
 from pyspark.ml.functions import vector_to_array
@@ -51,15 +50,15 @@ def place_by_steps(members: DataFrame, steps: Sequence[tuple[str, Sequence[str]]
     return placed.select("customer_id", F.col(_NOW).alias("segment_id"), "revenue", F.col("segment_id").alias("mid_id"), distance)
 
 
-def place_by_model(members: DataFrame, model: PipelineModel) -> DataFrame:
-    """Return what ``place_by_steps`` does, for a model that is not the nearest centre's.
+def place_by_model(members: DataFrame, model: PipelineModel, centers: Sequence[Sequence[float]]) -> DataFrame:
+    """Return what ``place_by_steps`` does, for a model that is not the nearest centre's; its ``centers`` by number, scaled units.
 
     Raises
     ------
     pyspark.errors.PySparkException, ValueError
         If the former model needs features that these customers do not have.
     """
-    distance = _distance(_centers(model)).alias("distance")
+    distance = _distance(centers).alias("distance")
     return model.transform(members.drop("features")).select(
         "customer_id", "segment_id", "revenue", F.col("prediction").alias("mid_id"), distance
     )
@@ -69,14 +68,6 @@ def forget_far(placed: DataFrame, reach: Mapping[int, float]) -> DataFrame:
     """Return ``placed`` with a null ``mid_id`` of who lies beyond its segment's reach (scaled units; infinite where unknown)."""
     bounds = F.coalesce(*(F.when(F.col("mid_id") == one, _FAR * far) for one, far in reach.items()), F.lit(math.inf))
     return placed.withColumn("mid_id", F.when(F.col("distance") <= bounds, F.col("mid_id"))).drop("distance")
-
-
-def _centers(model: PipelineModel) -> list[list[float]]:
-    """Return the centres of a model that has some; of a mixture they are its means."""
-    last: Any = model.stages[-1]
-    if hasattr(last, "clusterCenters"):
-        return [list(map(float, center)) for center in last.clusterCenters()]
-    return [list(map(float, row["mean"].toArray())) for row in last.gaussiansDF.select("mean").collect()]
 
 
 def _distance(centers: Sequence[Sequence[float]]) -> Column:

@@ -26,7 +26,7 @@ from segmentation.assign.movement import Former, count_moves, forget_far, place_
 from segmentation.clustering.members import evaluate_by_spark, measure_members
 from segmentation.errors import ModelError
 from segmentation.money import as_money
-from segmentation.readings import place_members, read_limits
+from segmentation.readings import load_model_of, place_members, read_limits
 from segmentation.run import Run, check_featured, note
 from segmentation.score_sql import list_steps, read_centers
 from segmentation.small_groups import find_hidden
@@ -48,7 +48,6 @@ from segmentation.tables import (
 )
 from segmentation.warehouse.champions import find_champion
 from segmentation.warehouse.mending import find_newest, find_shown
-from segmentation.warehouse.models import load_model
 
 
 def assign_customers(run: Run) -> str:
@@ -186,7 +185,7 @@ def _label_again(run: Run, members: DataFrame, former: Former) -> DataFrame | No
         if is_nearest:  # no need to load the model, at two Spark jobs for each of its stages
             placed = place_by_steps(members, list_steps(preparation, components, read_centers(centers)))
         else:
-            placed = place_by_model(members, load_model(run.lake.spark, f"{run.lake.models}/{former.model_run_id}"))
+            placed = place_by_model(members, load_model_of(run, former.model_run_id), read_centers(centers))
     except (ModelError, PySparkException, ValueError):  # removed to save room, or it needs other features
         return None
     return forget_far(placed, former.reach)

@@ -208,14 +208,21 @@ def _look_between(
     along = (squares[:, first] - squares[:, second] + length) / (2 * length)
     aside = np.maximum(squares[:, first] - along**2 * length, 0.0)
     members = (label == first) | (label == second)
-    away, own = np.abs(along[members] - 0.5), weights[members]
+    place, own = along[members], weights[members]
     inside = aside <= np.quantile(aside[members], _REACH)
-    depth, surprise = _find_valley(along[inside], weights[inside])
-    straight = Border(first, second, depth, surprise, near_share=float(own[away <= _NEAR].sum() / own.sum()))
-    if not straight.is_valley or straight.near_share <= _OPEN:
+    depth, surprise, bottom = _find_valley(along[inside], weights[inside])
+    straight = Border(first, second, depth, surprise, near_share=_share_near(place, own, 0.5))
+    # The border of k-means is half-way between the centres: beside a group of few it lies among the many.
+    parted = bottom if abs(bottom - 0.5) > _NEAR + _STEP / 2 else 0.5
+    if not straight.is_valley or _share_near(place, own, parted) <= _OPEN:
         return straight
     # The straight line leaves a crowd that is bent: a ring, a crescent. So look where the two come nearest as well.
-    return replace(straight, depth=min(depth, _compare_crowds(points[members], own, label[members] == second, away)))
+    return replace(straight, depth=min(depth, _compare_crowds(points[members], own, place > parted, np.abs(place - parted))))
+
+
+def _share_near(places: Array, weights: Array, middle: float) -> float:
+    """Return the share of the customers who are within a tenth of the way from ``middle``."""
+    return float(weights[np.abs(places - middle) <= _NEAR].sum() / weights.sum())
 
 
 def _compare_crowds(points: Array, weights: Array, is_second: npt.NDArray[np.bool_], away: Array) -> float:
@@ -223,9 +230,9 @@ def _compare_crowds(points: Array, weights: Array, is_second: npt.NDArray[np.boo
 
     Parameters
     ----------
-    points, weights, is_second : the members of both segments
+    points, weights, is_second : the members of both segments, and on which side each lies
     away : shape (rows,)
-        How far each is from the border, as a share of the way from centre to centre.
+        How far each is from where they are parted, as a share of the way from centre to centre.
     """
     chosen = [np.flatnonzero(side)[:_COMPARED_ROWS] for side in (~is_second, is_second)]
     meeting = np.argsort(away, kind="stable")[: max(_MEETING_ROWS, min(_COMPARED_ROWS, int((away <= _NEAR).sum())))]
@@ -242,11 +249,14 @@ def _compare_crowds(points: Array, weights: Array, is_second: npt.NDArray[np.boo
     return max(0.0, float(1 - bottom / lower)) if lower > 0 else 1.0
 
 
-def _find_valley(places: Array, weights: Array) -> tuple[float, float]:
-    """Return the depth of the clearest valley along the way, and by how many standard errors it is one; noughts without one."""
+def _find_valley(places: Array, weights: Array) -> tuple[float, float, float]:
+    """Return the depth of the clearest valley along the way, by how many standard errors it is one, and where its bottom is.
+
+    Noughts and the middle of the way without one.
+    """
     counts = np.histogram(places, _EDGES, weights=weights)[0]
     unit = _unit(weights)
-    best = (0.0, 0.0)
+    best = (0.0, 0.0, 0.5)
     bank = int(_BANK / _STEP)
     for width in _WIDTHS:
         held = np.convolve(counts, np.ones(width), "valid")
@@ -258,7 +268,7 @@ def _find_valley(places: Array, weights: Array) -> tuple[float, float]:
         surprise = (lower - bottom) / np.sqrt(np.maximum(unit * (lower + bottom), 1e-300))
         place = int(surprise.argmax())
         if surprise[place] > best[1]:
-            best = (float(1 - bottom[place] / lower[place]), float(surprise[place]))
+            best = (float(1 - bottom[place] / lower[place]), float(surprise[place]), float(middles[inner][place]))
     return best
 
 

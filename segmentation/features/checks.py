@@ -16,6 +16,7 @@ from segmentation.tables import Rows
 FEW_CUSTOMERS, SHORT_DAYS, STALE_DAYS = 500, 180, 30
 _JUMP = 2.0
 _LATE_SHARE, _COMMON_SHARE = 0.05, 0.1
+OF_COUNTS = ("after_as_of", "jump")  # the checks of ``check_counts``
 MOST_IDS = 100_000  # ids with letters beyond ASCII that are looked at one by one
 
 

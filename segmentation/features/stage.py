@@ -62,19 +62,20 @@ def _suspect(run: Run, laid_out: DataFrame) -> Rows:
     ids = []
     if 0 < row["beyond"] <= MOST_IDS:
         ids = [one["customer_id"] for one in laid_out.where(is_beyond_ascii()).select("customer_id").collect()]
-    others = [one for one in run.lake.read_rows(RUNS) if one["run_id"] != run.run_id]
-    before = find_shown(others, champion=find_champion(run.lake))
-    counts = run.lake.read_rows(ROW_COUNTS, run_ids=[before["run_id"]]) if before else []
     kept = {one["source"]: one["rows"] for one in run.read_rows(ROW_COUNTS) if one["outcome"] == KEPT}
     overlap: Rows = []
     if has_orders and "customers" in kept:
         sources = {"with_orders": row["with_orders"], "with_attributes": kept["customers"]}
         overlap = check_overlap(row["customers"], **sources, min_cell=run.config.privacy.min_cell)
-    return [
-        *check_customers(row, ids=ids, min_cell=run.config.privacy.min_cell),
-        *overlap,
-        *check_counts(run.read_rows(ROW_COUNTS), counts, before_id=before["run_id"] if before else None),
-    ]
+    return [*check_customers(row, ids=ids, min_cell=run.config.privacy.min_cell), *overlap, *compare_counts(run)]
+
+
+def compare_counts(run: Run) -> Rows:
+    """Return rows of ``tables.CHECKS`` about the run's rows, beside those of the run that is shown now."""
+    others = [one for one in run.lake.read_rows(RUNS) if one["run_id"] != run.run_id]
+    before = find_shown(others, champion=find_champion(run.lake))
+    counts = run.lake.read_rows(ROW_COUNTS, run_ids=[before["run_id"]]) if before else []
+    return check_counts(run.read_rows(ROW_COUNTS), counts, before_id=before["run_id"] if before else None)
 
 
 def _lay_out(run: Run, features: DataFrame) -> tuple[DataFrame, int, int]:

@@ -1,20 +1,21 @@
 """The centres of the chosen K: their order, the model that predicts it, and the rows that tell them."""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pyspark.ml import PipelineModel
+from pyspark.ml import PipelineModel, Transformer
 from pyspark.ml.stat import Summarizer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from segmentation.clustering.alternates import renumber
+from segmentation.clustering.alternates import AlternateFit, renumber
 from segmentation.clustering.fits import Centers
 from segmentation.clustering.fused import Solution
 from segmentation.clustering.models import build_model, canonical_order, summarize_model
 from segmentation.clustering.preparation import Prepared
 from segmentation.config.schema import Clustering
-from segmentation.grid.solve import Solved
 
 
 def order_centers(solution: Solution, preparation: Prepared, *, revenue: str | None) -> list[int]:
@@ -25,22 +26,67 @@ def order_centers(solution: Solution, preparation: Prepared, *, revenue: str | N
     return canonical_order(fit.centers, found.sizes, by=by)
 
 
-def build_whole_model(
-    preparation: Prepared, prepared: DataFrame, solved: Solved, solution: Solution, *, order: list[int], clustering: Clustering
-) -> PipelineModel:
-    """Return preparation and clusters as one model, which predicts the numbers of the canonical order."""
+@dataclass(frozen=True)
+class Chosen:
+    """The fit of the K taken.
+
+    Attributes
+    ----------
+    centers : shape (k, dimensions), scaled units, in canonical order
+    clusters : another algorithm's stages, which predict the numbers of the canonical order; none of k-means
+    """
+
+    k: int
+    seed: int
+    iterations: int
+    wssse: float
+    centers: Centers
+    clusters: tuple[Transformer, ...] = ()
+
+
+def take_chosen(solution: Solution, alternate: AlternateFit | None, order: Sequence[int]) -> Chosen:
+    """Return a solution as the one taken; ``order`` is that of ``order_centers``, ``alternate`` another algorithm's model."""
     fit, found = solution
-    if fit.k in solved.alternates:
-        return PipelineModel([*preparation.model.stages, *renumber(solved.alternates[fit.k].model, order)])
+    clusters = tuple(renumber(alternate.model, order)) if alternate else ()
+    return Chosen(fit.k, fit.seed, fit.iterations, found.wssse, fit.centers[list(order)], clusters)
+
+
+def build_whole_model(preparation: Prepared, prepared: DataFrame, chosen: Chosen, clustering: Clustering) -> PipelineModel:
+    """Return preparation and clusters as one model, which predicts the numbers of the canonical order."""
+    if chosen.clusters:
+        return PipelineModel([*preparation.model.stages, *chosen.clusters])
     model = build_model(
         prepared.sparkSession,
-        fit.centers[order],
+        chosen.centers,
         max_iterations=clustering.max_iterations,
         tolerance=clustering.tolerance,
-        seed=fit.seed,
+        seed=chosen.seed,
     )
-    summarize_model(model, prepared, iterations=fit.iterations, wssse=found.wssse)
+    summarize_model(model, prepared, iterations=chosen.iterations, wssse=chosen.wssse)
     return PipelineModel([*preparation.model.stages, model])
+
+
+def grid_centroid_rows(
+    preparation: Prepared, solutions: Sequence[Solution], orders: Mapping[int, Sequence[int]]
+) -> list[dict[str, Any]]:
+    """Return the rows of ``tables.GRID_CENTROIDS``; ``orders`` has the centres of each K in canonical order."""
+    named: list[tuple[str, Callable[[float], float | None]]]
+    named = [(one.feature, one.to_original) for one in preparation.coordinates]
+    if preparation.pca_components is not None:
+        named = [(f"principal_component_{place + 1}", lambda _: None) for place in range(preparation.pca_components)]
+    return [
+        {
+            "k": fit.k,
+            "segment_id": segment,
+            "position": place,
+            "feature": feature,
+            "value_scaled": value,
+            "value_original": to_original(value),
+        }
+        for fit, _ in solutions
+        for segment, center in enumerate(fit.centers[list(orders[fit.k])].tolist())
+        for place, (value, (feature, to_original)) in enumerate(zip(center, named, strict=True))
+    ]
 
 
 def centroid_rows(preparation: Prepared, model: PipelineModel, features: DataFrame, centers: Centers) -> list[dict[str, Any]]:

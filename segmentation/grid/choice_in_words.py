@@ -25,6 +25,7 @@ def explain_choice(candidates: Sequence[Candidate], choice: Choice, *, rule: str
         _explain_rule(by_k, choice, rule),
         _explain_second(by_k, choice, choice.by),
         _list_ruled_out(candidates, choice),
+        _tell_ruled_out_groups(candidates, choice),
         *(f"K = {k}: {trap}." for k, trap in choice.traps.items()),
         _list_other_measures(candidates, choice),
         _explain_structure(by_k[choice.k], choice),
@@ -101,6 +102,16 @@ def _explain_second(by_k: dict[int, Candidate], choice: Choice, rule: str) -> st
 def _list_ruled_out(candidates: Sequence[Candidate], choice: Choice) -> str:
     parts = [f"K = {one.k} ({_failures(choice, one.k)})" for one in candidates if not choice.passes(one.k)]
     return f"Ruled out: {'; '.join(parts)}." if parts else ""
+
+
+def _tell_ruled_out_groups(candidates: Sequence[Candidate], choice: Choice) -> str:
+    """Say where a K that is ruled out has more groups than any that is not: small ones far out, say."""
+    seen = max((one.groups for one in candidates if one.k in choice.pool), default=1)
+    clear = [one for one in candidates if one.k not in choice.pool and one.groups == one.k > seen]
+    if not clear:
+        return ""
+    best = max(clear, key=lambda one: one.k)
+    return f"Yet at K = {best.k}, which is ruled out, {_tell_groups(best)}: there are groups that the gates do not let through."
 
 
 def _list_other_measures(candidates: Sequence[Candidate], choice: Choice) -> str:

@@ -37,6 +37,17 @@ def weigh(
         )
         for one, found in solved.solutions
     ]
+    return candidates, decide(candidates, clustering, total=_total(solved), asked_k=asked_k)
+
+
+def decide(candidates: Sequence[Candidate], clustering: Clustering, *, total: float, asked_k: int | None) -> Choice:
+    """Return the choice among candidates; ``total`` is the WSSSE of a single segment.
+
+    Raises
+    ------
+    ModelError
+        If no K has as many segments as asked.
+    """
     wanted = asked_k or min(one.k for one in candidates)
     if not any(one.is_usable and one.k >= wanted for one in candidates):
         raise ModelError(
@@ -44,7 +55,7 @@ def weigh(
             expected=f"at most {max(one.effective_k for one in candidates)}, the number of distinct customers",
             found=str(wanted),
         )
-    choice = choose_k(
+    return choose_k(
         candidates,
         thresholds=Thresholds(
             min_share=clustering.min_share,
@@ -54,10 +65,9 @@ def weigh(
             max_iterations=clustering.max_iterations,
         ),
         rule=clustering.rule,
-        total=_total(solved),
+        total=total,
         asked_k=asked_k,
     )
-    return candidates, choice
 
 
 def _candidate(
@@ -106,7 +116,12 @@ def _dominant(found: Evaluation, solved: Solved, columns: Sequence[str]) -> Domi
 def _total(solved: Solved) -> float:
     """Return the WSSSE of a single segment."""
     _, found = solved.solutions[0]
-    return found.wssse / (1 - found.explained_share) if found.explained_share < 1 else found.wssse
+    return total_of(found.wssse, found.explained_share)
+
+
+def total_of(wssse: float, explained_share: float) -> float:
+    """Return the WSSSE of a single segment from that of some segments and the share of it that they explain."""
+    return wssse / (1 - explained_share) if explained_share < 1 else wssse
 
 
 def grid_rows(

@@ -72,6 +72,9 @@ def _find_lost(rows: Rows, hidden: HiddenSegments, sizes: Sizes, min_cell: int) 
             yield k, segment, after, next_segment
 
 
-def guard_centroids(rows: Rows, hidden: frozenset[int]) -> Rows:
-    """Return rows of ``tables.CENTROIDS`` without units where a segment is hidden; what places customers stays as it is."""
-    return [row | {"value_original": None} if row["segment_id"] in hidden else row for row in rows]
+def guard_centroids(rows: Rows, hidden: HiddenSegments) -> Rows:
+    """Return rows of ``tables.CENTROIDS`` or ``GRID_CENTROIDS`` without units where a segment is hidden.
+
+    What places customers stays as it is.
+    """
+    return [row | {"value_original": None} if row["segment_id"] in hidden.get(row["k"], ()) else row for row in rows]

@@ -160,6 +160,20 @@ def _fit_single(points: Points, *, dimensions: int, seed: int) -> Solution:
 def _solve_alternates(
     prepared: DataFrame, columns: tuple[str, ...], clustering: Clustering, *, k_values: list[int], customers: int
 ) -> Solved:
+    fits, solutions = fit_other(prepared, clustering, k_values=k_values)
+    draw = partial(draw_sample, rows=SAMPLE_ROWS)
+    sample = _work_on(prepared, clustering, draw, customers=customers, dimensions=len(columns))
+    refits = _refits(columns, clustering)
+    supports = support_alternates(
+        prepared.sparkSession, sample, fits, refits, algorithm=clustering.algorithm, tolerance=clustering.tolerance
+    )
+    return Solved("mllib", solutions, supports, variance_shares(sample), {fit.k: fit for fit in fits})
+
+
+def fit_other(
+    prepared: DataFrame, clustering: Clustering, *, k_values: Sequence[int]
+) -> tuple[list[AlternateFit], list[Solution]]:
+    """Fit each K by another algorithm than k-means, and measure it; the fit of a K is the same whatever others there are."""
     fits = fit_alternates(
         prepared,
         algorithm=clustering.algorithm,
@@ -172,10 +186,4 @@ def _solve_alternates(
     for fit in fits:
         means, found = evaluate_labels(fit.label(prepared), fit.k)
         solutions.append((Fit(fit.k, fit.seed, means, fit.iterations, fit.converged), found))
-    draw = partial(draw_sample, rows=SAMPLE_ROWS)
-    sample = _work_on(prepared, clustering, draw, customers=customers, dimensions=len(columns))
-    refits = _refits(columns, clustering)
-    supports = support_alternates(
-        prepared.sparkSession, sample, fits, refits, algorithm=clustering.algorithm, tolerance=clustering.tolerance
-    )
-    return Solved("mllib", solutions, supports, variance_shares(sample), {fit.k: fit for fit in fits})
+    return fits, solutions

@@ -1,5 +1,6 @@
 """Opening a source and handing out its declared columns beside the raw record."""
 
+import hashlib
 import importlib.machinery
 import importlib.resources
 import importlib.util
@@ -24,6 +25,7 @@ from segmentation.faults import explain_machine
 from segmentation.ingest.columns import SourceColumn, check_type, parse, source_column, tidy
 from segmentation.ingest.formats import CORRUPT, FORMATS, Format
 from segmentation.ingest.scan import check_parts, check_quotes
+from segmentation.warehouse.files import list_files
 from segmentation.warehouse.objects import is_object_store, measure
 
 # What one task reads at once; a second would only add a shuffle.
@@ -159,6 +161,21 @@ def _measure(path: str) -> int | None:
     if url.scheme not in ("", "file") or not place.exists():
         return None
     return sum(file.stat().st_size for file in ([place] if place.is_file() else place.rglob("*")))
+
+
+def stamp_sources(spark: SparkSession, sources: Sources) -> str | None:
+    """Return a hash over path, bytes and time of change of every file of the sources, without opening one.
+
+    None where that cannot tell whether they changed: of a table of a catalog. Of a Delta table its log is looked at.
+    """
+    seen = []
+    for name, spec in sorted(sources.declared().items()):
+        if not _format(name, spec).has_files:
+            return None
+        for path in spec.paths:
+            place = _resolve(f"sources.{name}", path)
+            seen += [f"{name} {one}" for one in list_files(spark, f"{place}/_delta_log" if spec.format == "delta" else place)]
+    return hashlib.sha256("\n".join(seen).encode()).hexdigest()
 
 
 def size_of(frame: DataFrame) -> int:

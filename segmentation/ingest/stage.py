@@ -14,7 +14,7 @@ from segmentation.errors import QualityError
 from segmentation.ingest.customers import build_customers, judge_keys, judge_missing_keys, judge_orders
 from segmentation.ingest.dates import check_dates, suggest_pattern
 from segmentation.ingest.declared import declare_columns, declare_conditions
-from segmentation.ingest.files import SMALL_BYTES, read_source, readable, size_of, told
+from segmentation.ingest.files import SMALL_BYTES, read_source, readable, size_of, stamp_sources, told
 from segmentation.ingest.reasons import (
     Tally,
     build_quarantine,
@@ -51,6 +51,8 @@ _KEYS = {
 def ingest(run: Run) -> str:
     """Read every source, clean it, and account for every row."""
     is_published = begin_run(run)["status"] == PUBLISHED
+    # Before a byte is read: what changes meanwhile has another stamp afterwards. A repetition of a run is judged by its rows.
+    stamp = {} if is_published else {"source_files": stamp_sources(run.lake.spark, run.config.sources)}
     judged: dict[str, Judged] = {}
     try:
         for name in ("objections", "products", "transactions", "customers"):
@@ -59,7 +61,7 @@ def ingest(run: Run) -> str:
                 judged[name] = _judge(run, name, judged, only_look=is_published)
         run.step("count rows set aside")
         aside, counts = _count_aside(run, judged)
-        note(run, input_fingerprint=_fingerprint(counts))
+        note(run, input_fingerprint=_fingerprint(counts), **stamp)
         if is_published and "transactions" in judged:
             _write_transactions(run, judged["transactions"].frame, tallies(read=F.lit(True), kept=is_kept()), is_small=False)
         if "customers" in judged:

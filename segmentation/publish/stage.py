@@ -11,7 +11,7 @@ from segmentation.publish.audit import check_members, check_rows, check_silhouet
 from segmentation.publish.drift import drift_rows, find_drift, hide_few, judge_drift, measure_excess
 from segmentation.publish.placed import collect_now, collect_then
 from segmentation.publish.pointer import publish_run
-from segmentation.readings import place_members, read_described, read_laid_out
+from segmentation.readings import load_model_of, place_members, read_described, read_laid_out
 from segmentation.run import Run, check_featured
 from segmentation.score_sql import read_centers
 from segmentation.tables import (
@@ -27,6 +27,8 @@ from segmentation.tables import (
     EVERY,
     FEATURES,
     GRID,
+    GRID_CENTROIDS,
+    NEIGHBOURS,
     PREPARATION,
     PUBLISHED,
     QUARANTINE,
@@ -46,12 +48,23 @@ from segmentation.warehouse.champions import find_champion
 from segmentation.warehouse.forgetting import take_out_records
 from segmentation.warehouse.leftovers import drop_run, find_old
 from segmentation.warehouse.mending import find_shown
-from segmentation.warehouse.models import load_model
 from segmentation.warehouse.questions import count_members
 from segmentation.warehouse.spark_store import delta_version_of
 
 # What only a run that trains its model fills.
-_OF_MODEL = (BORDERS, CENTROIDS, COMPARE, COMPONENTS, DECISION, GRID, PREPARATION, SEGMENT_RULES, STABILITY)
+_OF_MODEL = (
+    BORDERS,
+    CENTROIDS,
+    COMPARE,
+    COMPONENTS,
+    DECISION,
+    GRID,
+    GRID_CENTROIDS,
+    NEIGHBOURS,
+    PREPARATION,
+    SEGMENT_RULES,
+    STABILITY,
+)
 
 
 def publish(run: Run) -> str:
@@ -125,7 +138,7 @@ def _judge(run: Run, known: dict[str, Any]) -> tuple[str, Rows] | None:
     if run.scored_with:
         members = place_members(run, known)
     else:
-        placed = load_model(lake.spark, f"{lake.models}/{model_run_id}").transform(laid_out)
+        placed = load_model_of(run, model_run_id).transform(laid_out)
         members = placed.withColumnRenamed("prediction", "segment_id")
     now, points = collect_now(members, centers, kinds, customers=known["customers"])
     features, assignments = (lake.read(table, run_id=model_run_id) for table in (FEATURES, ASSIGNMENTS))

@@ -25,6 +25,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "decision": ("k", "gate"),
     "borders": ("k", "segment_id", "other_segment_id"),
     "compare": ("k", "segment_id", "next_k", "next_segment_id"),
+    "neighbours": ("k", "segment_id"),
     "runs": (),
     "checks": ("stage", "check", "subject"),
     "representation": ("segment_id", "attribute", "level"),

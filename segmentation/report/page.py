@@ -74,6 +74,7 @@ def draw_report(tables: Tables) -> Report:
             steps=_steps(have["compare"], have["runs"][0]["k"]),
             few=words.tell_few(have["runs"][0]),
             has_gaps=_has_gaps(have),
+            neighbours={(row["k"], row["segment_id"]): row for row in have["neighbours"]},
             by_id={row["segment_id"]: row for row in segments},
             representation=_representation(have["representation"]),
             sources=_sources(have["row_counts"]),

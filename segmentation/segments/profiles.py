@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
@@ -63,7 +64,18 @@ def summarise_numbers(members: DataFrame, *, numbers: Sequence[str], revenue: st
     values = [F.col(f"`{name}`").cast("double").alias(f"n{place}") for place, name in enumerate(numbers)]
     money = [millionths(as_money(revenue)).alias("revenue")] if revenue else []
     found = members.select("segment_id", *money, *values).toArrow()
-    segments = found.column("segment_id").to_numpy()
+    return describe_groups(found, found.column("segment_id").to_numpy())
+
+
+def describe_groups(found: pa.Table, segments: npt.NDArray[Any]) -> list[Summarised]:
+    """Return the rows of ``summarise_numbers`` for customers in this process.
+
+    Parameters
+    ----------
+    found : columns ``n<i>``, and ``revenue`` (millionths) where there is one
+    segments : shape (customers,)
+    """
+    has_revenue = "revenue" in found.column_names
     columns = {name: found.column(name).to_numpy() for name in found.column_names if name.startswith("n")}
     every: list[tuple[int | None, npt.NDArray[np.bool_]]] = [(None, np.ones(len(segments), dtype=bool))]
     every += [(int(segment), segments == segment) for segment in np.unique(segments)]
@@ -71,7 +83,7 @@ def summarise_numbers(members: DataFrame, *, numbers: Sequence[str], revenue: st
         {
             "segment_id": segment,
             "customers": int(chosen.sum()),
-            "revenue": _add_up(found.column("revenue").filter(chosen).drop_null().to_numpy()) if revenue else None,
+            "revenue": _add_up(found.column("revenue").filter(chosen).drop_null().to_numpy()) if has_revenue else None,
             **{name: _describe_values(values[chosen]) for name, values in columns.items()},
         }
         for segment, chosen in every

@@ -30,6 +30,7 @@ from segmentation.segments.hidden import (
 from segmentation.segments.histograms import build_histograms, count_bins
 from segmentation.segments.levels import ORDER_DIMENSIONS
 from segmentation.segments.naming import Portrait, name_segments
+from segmentation.segments.neighbours import collect_sample, find_neighbours, summarise_neighbours
 from segmentation.segments.profiles import (
     SegmentSize,
     build_profiles,
@@ -42,13 +43,17 @@ from segmentation.segments.representation import count_representation
 from segmentation.segments.segment_map import draw_map
 from segmentation.segments.summary import Summary
 from segmentation.segments.tree_rules import Question, SegmentRule, learn_rules, measure_rules
+from segmentation.small_groups import find_hidden
 from segmentation.tables import (
     CENTROIDS,
     EXEMPLARS,
     FIGURES,
+    GRID,
+    GRID_CENTROIDS,
     HISTOGRAMS,
     LINEAGE,
     MAP_AXES,
+    NEIGHBOURS,
     PROFILES,
     REPRESENTATION,
     SEGMENT_MAP,
@@ -77,17 +82,8 @@ def describe_segments(run: Run) -> str:
     members = place_members(run, known)
     run.let_go(but=members)
     summary = _summarise(config, members, numbers, [*texts, *audited], known["customers"])
-    described = [row for row in summary.levels if row["feature"] not in audited]
     ingredients = choose_ingredients(run, known)
-    profiles = [vars(row) for row in build_profiles(summary.rows, described, numbers=numbers)]
-    flags = read_flags(summary.population, numbers=summary.numbers)
-    traits = read_traits(profiles, flags=flags, categories=categories)
-    portraits = summary.portraits(
-        traits,
-        clustered=[one.name for one in ingredients],
-        described=config.features.use,
-        has_orders=config.sources.transactions is not None,
-    )
+    profiles, flags, portraits = _portray(run, known, summary)
     asked = [summary.question(one, label(one.name, categories)) for one in ingredients]
     scales = summary.scales(numbers, _logs(config, known))
     nearest = partial(find_nearest, run.lake.reader(known["customers"]), run.run_id, per_segment=EXEMPLARS_PER_SEGMENT)
@@ -96,16 +92,17 @@ def describe_segments(run: Run) -> str:
         partial(draw_map, members, _clustered_columns(run)),
         count_bins(members, scales).collect if scales else list,
         nearest if name else list,
+        partial(_name_neighbours, run, known, members) if run.scored_with is None else list,
     ]
     run.step("rules, map, histograms, exemplars")
-    rules, (points, axes), bins, examples = side_by_side(run.lake.spark, lambda job: job(), work)
+    rules, (points, axes), bins, examples, neighbours = side_by_side(run.lake.spark, lambda job: job(), work)
     sizes = {size.segment_id: size.customers for size in summary.sizes}
     # Names say no number and come from all that is known; what is written shows no small group.
     hidden = find_hidden_groups(summary, bins, scales, flags=flags, min_cell=config.privacy.min_cell)
     shown = guard_values(profiles, hidden, columns=("value",))
     told = read_traits(shown, flags=flags, categories=categories)
     counted = guard_segments(_segment_rows(summary.sizes, told, portraits), hidden, revenue=config.revenue_feature)
-    learned = [(guard_rules(rules, hidden, sizes=sizes), SEGMENT_RULES)] if run.scored_with is None else []
+    of_model = [(guard_rules(rules, hidden, sizes=sizes), SEGMENT_RULES), (neighbours, NEIGHBOURS)]
     bars = [asdict(one) for one in build_histograms(bins, scales, segments=list(sizes))]
     nearby = [asdict(one) for one in name_exemplars(examples, name)] if name else []
     counts = count_representation(summary.levels, sizes, audited=audited, hidden=hidden)
@@ -115,7 +112,7 @@ def describe_segments(run: Run) -> str:
         (_name(run, counted), SEGMENTS),
         (rank_rows(told), TRAITS),
         (guard_members(nearby, hidden), EXEMPLARS),
-        *learned,
+        *(of_model if run.scored_with is None else []),
         (guard_bars(bars, hidden), HISTOGRAMS),
         (guard_members(points, hidden), SEGMENT_MAP),
         (axes, MAP_AXES),
@@ -136,6 +133,44 @@ def _name(run: Run, counted: Rows) -> Rows:
     former = run.lake.read_rows(SEGMENTS, run_ids=sorted(before)) if before else []
     known_again = keep(counted, lineage, former, most_shift=MOST_SHIFT)
     return lay_over(known_again, names=looks.names, colors=looks.colors)
+
+
+def _portray(run: Run, known: dict[str, Any], summary: Summary) -> tuple[Rows, set[str], dict[int, Portrait]]:
+    """Return the rows of ``tables.PROFILES``, which numbers are flags, and what each segment is named after."""
+    config, categories = run.config, computed_shares(known)
+    numbers = [*_described(config)[0], *categories]
+    shown = [row for row in summary.levels if row["feature"] not in config.audited]
+    profiles = [vars(row) for row in build_profiles(summary.rows, shown, numbers=numbers)]
+    flags = read_flags(summary.population, numbers=summary.numbers)
+    traits = read_traits(profiles, flags=flags, categories=categories)
+    portraits = summary.portraits(
+        traits,
+        clustered=[one.name for one in choose_ingredients(run, known)],
+        described=config.features.use,
+        has_orders=config.sources.transactions is not None,
+    )
+    return profiles, flags, portraits
+
+
+def _name_neighbours(run: Run, known: dict[str, Any], members: DataFrame) -> Rows:
+    """Return the rows of ``tables.NEIGHBOURS``."""
+    chosen = next(row["k"] for row in run.read_rows(GRID) if row["is_chosen"])
+    neighbours = find_neighbours(run.read_rows(GRID_CENTROIDS), k=chosen)
+    numbers, texts = _described(run.config)
+    asked = _asked(run.config, [*numbers, *computed_shares(known)])
+    if not neighbours:
+        return []
+    sample = collect_sample(members, numbers=asked, categories=texts, customers=known["customers"])
+    rows = []
+    for k, summary in summarise_neighbours(sample, neighbours, numbers=asked, categories=texts, missing=MISSING_LEVEL):
+        names = name_segments(_portray(run, known, summary)[2])
+        shares = {size.segment_id: size.customers / sample.num_rows for size in summary.sizes}
+        few = find_hidden({one: round(share * known["customers"]) for one, share in shares.items()}, run.config.privacy.min_cell)
+        rows += [
+            {"k": k, "segment_id": one, "segment_name": names[one], "customer_share": None if one in few else share}
+            for one, share in shares.items()
+        ]
+    return rows
 
 
 def exemplar_names(policy: str) -> Callable[[str], str] | None:
@@ -177,13 +212,17 @@ def _clustered_columns(run: Run) -> list[str]:
 
 
 def _summarise(config: Config, members: DataFrame, numbers: list[str], categories: list[str], customers: int) -> Summary:
-    extra = [] if config.sources.transactions is None else [name for name in ORDER_DIMENSIONS if name not in numbers]
-    revenue = config.revenue_feature
-    # Profiles show the features that are switched on; those come first.
-    asked = [*numbers, *extra, *([revenue] if revenue and revenue not in (*numbers, *extra) else [])]
-    rows = summarise_numbers(members, numbers=asked, revenue=revenue, customers=customers)
+    asked = _asked(config, numbers)
+    rows = summarise_numbers(members, numbers=asked, revenue=config.revenue_feature, customers=customers)
     levels = summarise_levels(members, categories=categories, missing=MISSING_LEVEL).collect() if categories else []
     return Summary(rows, levels, tuple(asked), tuple(read_sizes(rows)))
+
+
+def _asked(config: Config, numbers: Sequence[str]) -> list[str]:
+    """Return the numbers to summarise: those that profiles show first, then what names and advice look at, and revenue."""
+    extra = [] if config.sources.transactions is None else [name for name in ORDER_DIMENSIONS if name not in numbers]
+    revenue = config.revenue_feature
+    return [*numbers, *extra, *([revenue] if revenue and revenue not in (*numbers, *extra) else [])]
 
 
 def _learn(members: DataFrame, questions: Sequence[Question], sizes: Sequence[SegmentSize]) -> Rows:

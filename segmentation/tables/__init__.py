@@ -22,7 +22,7 @@ from segmentation.tables.core import (
     decimal_digits,
 )
 from segmentation.tables.features import FEATURES
-from segmentation.tables.grid import BORDERS, CENTROIDS, COMPARE, DECISION, GRID, STABILITY
+from segmentation.tables.grid import BORDERS, CENTROIDS, COMPARE, DECISION, GRID, GRID_CENTROIDS, STABILITY
 from segmentation.tables.ingest import CHECKS, CUSTOMERS, KEPT, NO_RECORD, QUARANTINE, ROW_COUNTS, TRANSACTIONS
 from segmentation.tables.lineage import LINEAGE, REACH, TRANSITIONS
 from segmentation.tables.monthly import CHAMPIONS, COMPONENTS, DRIFT, PREPARATION, STREAMED_ASSIGNMENTS
@@ -32,6 +32,7 @@ from segmentation.tables.segments import (
     FIGURES,
     HISTOGRAMS,
     MAP_AXES,
+    NEIGHBOURS,
     PROFILES,
     REPRESENTATION,
     SEGMENT_MAP,
@@ -65,6 +66,7 @@ __all__ = [
     "FEATURES",
     "FIGURES",
     "GRID",
+    "GRID_CENTROIDS",
     "HISTOGRAMS",
     "INT",
     "KEPT",
@@ -73,6 +75,7 @@ __all__ = [
     "MAP_AXES",
     "MONEY",
     "MONEY_TOTAL",
+    "NEIGHBOURS",
     "NO_RECORD",
     "PREPARATION",
     "PROFILES",

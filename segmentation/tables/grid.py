@@ -140,6 +140,21 @@ COMPARE = Table(
     ),
 )
 
+GRID_CENTROIDS = Table(
+    "grid_centroids",
+    "Segment centres of every K tried, one row per segment and coordinate; another K can be taken without fitting again.",
+    ("run_id", "k", "segment_id", "position"),
+    (
+        RUN_ID,
+        K,
+        SEGMENT_ID,
+        Column("position", INT, "index in the clustered vector", required=True),
+        Column("feature", STRING, "feature, feature=level for a category, or principal_component_N", required=True),
+        Column("value_scaled", DOUBLE, "coordinate in the scaled and weighted space"),
+        Column("value_original", DOUBLE, "the same in the feature's own unit; null of a principal component"),
+    ),
+)
+
 CENTROIDS = Table(
     "centroids",
     "Segment centres of the chosen K, one row per segment and coordinate.",

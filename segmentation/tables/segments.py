@@ -1,6 +1,6 @@
 """What the segments are."""
 
-from segmentation.tables.core import DOUBLE, INT, LONG, MONEY_TOTAL, RANK, RUN_ID, SEGMENT_ID, STRING, Column, Table
+from segmentation.tables.core import DOUBLE, INT, LONG, MONEY_TOTAL, RANK, RUN_ID, SEGMENT_ID, STRING, Column, K, Table
 
 PROFILES = Table(
     "profiles",
@@ -32,6 +32,19 @@ FIGURES = Table(
         Column("mean", DOUBLE, "mean, the feature's unit; null where fewer than privacy.min_cell have a value"),
         Column("median", DOUBLE, "median, the feature's unit; null with it"),
         Column("p90", DOUBLE, "value that nine in ten do not exceed, the feature's unit; null with it"),
+    ),
+)
+
+NEIGHBOURS = Table(
+    "neighbours",
+    "What the segments would be called at the K tried before and after the one taken; ``compare`` says who is where.",
+    ("run_id", "k", "segment_id"),
+    (
+        RUN_ID,
+        K,
+        SEGMENT_ID,
+        Column("segment_name", STRING, "name that the rules give, unique at this K", required=True),
+        Column("customer_share", DOUBLE, "customers / all customers, 0 to 1, estimated by nearest centre; null of too few"),
     ),
 )
 

@@ -92,6 +92,19 @@ class ArrowStore:
         except (DeltaError, OSError) as error:
             raise _unwritten(place, error) from error
 
+    def take_over(self, table: Table, former: str, run_id: str) -> None:
+        """Replace the slice of ``run_id`` by that of the run ``former``, batch by batch."""
+        stored = self._open(table)
+        schema = pa.schema(stored.schema().to_arrow())
+        columns = ", ".join(f"'{run_id}' AS run_id" if name == "run_id" else f'"{name}"' for name in schema.names)
+        batches = self._ask(table, f"SELECT {columns} FROM {{slice}} WHERE {by_run(former)}")
+        reader = pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in batches))
+        said = CommitProperties(custom_metadata=user_metadata(run_id))
+        try:
+            write_deltalake(stored, reader, mode="overwrite", predicate=by_run(run_id), commit_properties=said)
+        except (DeltaError, OSError) as error:
+            raise _unwritten(self.place(table), error) from error
+
     def published_seq(self, target: Table) -> int | None:
         """Return which publication a table of ``copy`` shows, None where nothing says so."""
         return read_published_seq(self._open(target).history(LOOKED_BACK)) if self.exists(target) else None

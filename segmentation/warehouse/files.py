@@ -36,3 +36,15 @@ def hadoop(spark: SparkSession, path: str) -> tuple[Any, Any]:
     assert jsc is not None
     java_path = jvm.org.apache.hadoop.fs.Path
     return java_path(path).getFileSystem(jsc.hadoopConfiguration()), java_path
+
+
+def list_files(spark: SparkSession, path: str) -> list[str]:
+    """Return path, bytes and time of change of every file that ``path`` (a file, a folder, a glob) stands for, sorted."""
+    system, java_path = hadoop(spark, path)
+    found = []
+    for status in system.globStatus(java_path(path)) or []:
+        files = system.listFiles(status.getPath(), True)
+        while files.hasNext():
+            one = files.next()
+            found.append(f"{one.getPath().toString()} {one.getLen()} {one.getModificationTime()}")
+    return sorted(found)

@@ -83,8 +83,7 @@ def restore_models(spark: SparkSession, folder: str) -> list[str]:
 
 def _is_whole(spark: SparkSession, path: str) -> bool:
     """Say whether a model is there with each file that its manifest names."""
-    system, java_path = hadoop(spark, path)
-    if not system.exists(java_path(f"{path}/{MANIFEST}")):
+    if not has_model(spark, path):
         return False
     text = spark.read.text(f"{path}/{MANIFEST}", wholetext=True).collect()[0]["value"]
     try:
@@ -92,6 +91,12 @@ def _is_whole(spark: SparkSession, path: str) -> bool:
     except (ValueError, KeyError):
         return False
     return stored == _hash(_read_files(spark, path))
+
+
+def has_model(spark: SparkSession, path: str) -> bool:
+    """Say whether a model lies there; whether it is whole is seen when it is loaded."""
+    system, java_path = hadoop(spark, path)
+    return bool(system.exists(java_path(f"{path}/{MANIFEST}")))
 
 
 def load_model(spark: SparkSession, path: str) -> PipelineModel:
@@ -103,8 +108,7 @@ def load_model(spark: SparkSession, path: str) -> PipelineModel:
         If there is none, a file was added, changed or removed since it was saved, or it holds what could run other code:
         a class of another kind, or SQL that calls Java.
     """
-    system, java_path = hadoop(spark, path)
-    if not system.exists(java_path(f"{path}/{MANIFEST}")):
+    if not has_model(spark, path):
         raise ModelError(path, expected="a model with a manifest", found="none; run grid first")
     text = spark.read.text(f"{path}/{MANIFEST}", wholetext=True).collect()[0]["value"]
     files = _read_files(spark, path)

@@ -119,6 +119,13 @@ class SparkStore:
         """Replace ``target`` as a whole by a run's slice of ``table``, and say of which publication it is."""
         self.replace_frame(self.frame(table, run_id), target, None, user_metadata(run_id, published_seq=published_seq))
 
+    def take_over(self, table: Table, former: str, run_id: str) -> None:
+        """Replace the slice of ``run_id`` by that of the run ``former``."""
+        frame = self.frame(table, former).withColumn("run_id", F.lit(run_id))
+        writer = frame.write.format("delta").mode("overwrite").option("replaceWhere", by_run(run_id))
+        writer = writer.options(**user_metadata(run_id))
+        writer.save(self.place(table)) if self.path else writer.saveAsTable(self.place(table))
+
     def published_seq(self, target: Table) -> int | None:
         """Return which publication a table of ``copy`` shows, None where nothing says so."""
         if not self.exists(target):

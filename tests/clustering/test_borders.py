@@ -71,6 +71,14 @@ def test_groups_are_apart_too_few_have_a_valley_inside_and_too_many_are_cut() ->
     assert parts == 4
 
 
+def test_a_group_of_few_is_apart_from_one_of_many_whose_edge_k_means_gives_to_it() -> None:
+    rng = np.random.default_rng(1)
+    corners = np.repeat([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0], [5.0, 5.0]], [769, 77, 77, 77], axis=0)
+    points = corners + rng.normal(size=(1000, 2))
+
+    assert parting(points, 4) == (4, 0)
+
+
 def test_the_two_that_are_cut_from_one_group_are_joined() -> None:
     points = square(np.random.default_rng(2))
     centers = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0], [5.5, 6.0], [6.5, 6.0]])

@@ -198,6 +198,15 @@ def test_without_groups_the_balanced_rule_decides_and_says_so() -> None:
     assert "At no K do valleys part the segments" in explain_choice(GRID, choice, rule="groups")
 
 
+def test_groups_that_the_gates_do_not_let_through_are_told() -> None:
+    handfuls = [candidate(3, parts=1), candidate(4, parts=4, smallest_share=0.01), candidate(5, parts=4)]
+
+    seen, told = (explain_choice(own, choose(own, "groups"), rule="groups") for own in (handfuls, handfuls[:2]))
+
+    assert "Yet at K = 4, which is ruled out, valleys part all 4 segments" in told
+    assert "Yet at K" not in seen
+
+
 def test_a_valley_inside_is_told() -> None:
     grid = [candidate(2, parts=2, splittable=1)]
 

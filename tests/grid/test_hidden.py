@@ -57,7 +57,7 @@ def test_ways_of_few_to_the_next_k_are_hidden_with_what_tells_of_them() -> None:
 
 
 def test_the_centre_of_a_small_segment_has_no_units_but_still_places_customers() -> None:
-    row = {"segment_id": 1, "value_scaled": 3.5, "value_original": 9000.0}
+    row = {"k": 2, "segment_id": 1, "value_scaled": 3.5, "value_original": 9000.0}
 
-    assert guard_centroids([row], frozenset({1})) == [row | {"value_original": None}]
-    assert guard_centroids([row], frozenset()) == [row]
+    assert guard_centroids([row], {2: frozenset({1})}) == [row | {"value_original": None}]
+    assert guard_centroids([row], {3: frozenset({1})}) == [row]

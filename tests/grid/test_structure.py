@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from sklearn.metrics import adjusted_rand_score
 
 from segmentation.errors import ModelError
-from segmentation.tables import ASSIGNMENTS, CENTROIDS, DECISION, FEATURES, GRID, RUNS, SEGMENTS, STABILITY
+from segmentation.tables import ASSIGNMENTS, CENTROIDS, DECISION, FEATURES, GRID, GRID_CENTROIDS, RUNS, SEGMENTS, STABILITY
 from segmentation.warehouse.models import load_model
 
 
@@ -124,3 +124,13 @@ def test_other_algorithms_fill_the_same_tables_and_their_model_is_saved(
     silhouettes = [row["silhouette"] for row in published.values()]
     assert np.mean(silhouettes) == pytest.approx(grid[3]["silhouette"], abs=1e-9)
     assert run.read(CENTROIDS).count() == 3 * 2
+
+    another = run_all(spark, config, "another", k=2)
+    placed = {row["customer_id"]: row["segment_id"] for row in another.read(ASSIGNMENTS).collect()}
+    model = load_model(spark, another.model_path)
+    again = model.transform(run.read(FEATURES)).select("customer_id", "prediction").collect()
+    assert first_row(another.read(RUNS))["taken_from"] == "other"
+    assert {row["customer_id"]: row["prediction"] for row in again} == placed
+    # Fitted again alone, K = 2 has the very means that it had in the grid.
+    of_grid = run.read(GRID_CENTROIDS).where("k = 2").select("segment_id", "feature", "value_scaled").collect()
+    assert sorted(of_grid) == sorted(another.read(CENTROIDS).select("segment_id", "feature", "value_scaled").collect())

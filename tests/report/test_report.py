@@ -118,6 +118,9 @@ def make_tables(names: tuple[str, str] = ("Loyal patrons", "Lapsed customers")) 
             "k segment_id next_k next_segment_id customer_share segment_share",
             *((2, 0, 3, 0, 0.5, 0.66), (2, 0, 3, 1, 0.25, 0.33), (2, 0, 3, 2, 0.01, 0.01), (2, 1, 3, 2, 0.24, 1.0)),
         ),
+        "neighbours": rows(
+            "k segment_id segment_name customer_share", (3, 0, "Loyal patrons, larger orders", 0.5), (3, 1, HOSTILE[0], 0.26)
+        ),
         "centroids": rows(
             "segment_id feature position value_original", (0, number, 0, 31.5), (1, number, 0, 3.5), (0, level, 1, 0.2)
         ),
@@ -232,6 +235,14 @@ def check_shown(text: str, value: Any) -> None:
     is_percent, places = bare.endswith("%"), len(bare.rstrip("%").partition(".")[2])
     shown = float(bare.rstrip("%"))
     assert abs(shown - float(value) * (100 if is_percent else 1)) <= 0.5000001 * 10**-places, (text, value)
+
+
+def test_what_one_segment_more_would_do_is_told_by_name(report: Report) -> None:
+    told = re.sub(r"<[^>]+>", "", report.html[report.html.index("One segment less, one more") :])
+
+    # Of a segment that no sample has, the number is all there is.
+    assert "Loyal patronssplits: 66% Loyal patrons, larger orders; 33% &lt;/script&gt;" in told
+    assert "Lapsed customersstays together: 100% segment 2" in told
 
 
 def test_movement_is_counted_by_hand(report: Report) -> None:

@@ -69,7 +69,7 @@ def reports(published: Callable[[str], Run]) -> Callable[[str], tuple[Path, Path
     """The warehouse and the page of a real run."""
 
     def find(name: str) -> tuple[Path, Path]:
-        warehouse = Path(published(name).lake.path)
+        warehouse = Path(str(published(name).lake.path))
         return warehouse, warehouse / "reports/r1/report.html"
 
     return find

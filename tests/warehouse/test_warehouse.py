@@ -113,6 +113,24 @@ def test_a_run_replaces_its_own_slice_alone_in_one_commit(
 
 
 @pytest.mark.parametrize("name", ["arrow", "spark"])
+def test_a_run_takes_over_the_slice_of_another_with_all_its_columns(
+    stores: tuple[ArrowStore, SparkStore], tmp_path: Path, name: str
+) -> None:
+    store = ArrowStore(str(tmp_path)) if name == "arrow" else SparkStore(stores[1].spark, str(tmp_path), None)
+    wider = FEATURES.widened((Column("age", DOUBLE, "an attribute"),))
+    replace(store, make_rows(wider, "former"), wider, "former")
+    replace(store, make_rows(FEATURES, "bystander"), FEATURES, "bystander")
+
+    for _ in range(2):  # again changes nothing
+        store.take_over(FEATURES, "former", "new")
+
+    found = store.read(FEATURES, ["new"])
+    assert sorted(found, key=str) == sorted((row | {"run_id": "new"} for row in store.read(FEATURES, ["former"])), key=str)
+    assert {row["age"] for row in found} == {0.1, -1e300, None}
+    assert [store.count(FEATURES, run_id) for run_id in ("former", "bystander", "new")] == [3, 3, 3]
+
+
+@pytest.mark.parametrize("name", ["arrow", "spark"])
 def test_columns_of_two_configurations_share_a_table(stores: tuple[ArrowStore, SparkStore], tmp_path: Path, name: str) -> None:
     store = ArrowStore(str(tmp_path)) if name == "arrow" else SparkStore(stores[1].spark, str(tmp_path), None)
     age, town = (FEATURES.widened((Column(*one),)) for one in (("age", DOUBLE, "years"), ("town", STRING, "town")))

@@ -1,0 +1,168 @@
+"""Another K of a published run: which run that can be, and its tables up to the grid taken over.
+
+A whole run of the same sources and the same configuration would make the same tables again. What is the same is told by the
+configuration's fingerprint, the versions, and a stamp of the sources' files; no source is opened for it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import segmentation
+from segmentation.config.schema import Config
+from segmentation.errors import PublishError
+from segmentation.features.checks import OF_COUNTS
+from segmentation.features.stage import compare_counts
+from segmentation.grid.solve import choose_k_values
+from segmentation.grid.stage import take_another_k
+from segmentation.ingest.files import stamp_sources
+from segmentation.ingest.reasons import OBJECTION
+from segmentation.readings import customers_table
+from segmentation.run import Run, begin_run, note
+from segmentation.tables import (
+    CHECKS,
+    FEATURES,
+    GRID,
+    GRID_CENTROIDS,
+    KEPT,
+    NO_RECORD,
+    PUBLISHED,
+    QUARANTINE,
+    ROW_COUNTS,
+    RUNS,
+    TRANSACTIONS,
+    Table,
+)
+from segmentation.warehouse.lake import Lake
+from segmentation.warehouse.layout import by_run
+from segmentation.warehouse.models import has_model
+
+NOTHING = "none"  # what --from calls no run at all
+
+
+def find_former(lake: Lake, config: Config, *, run_id: str, asked: str | None) -> str | None:
+    """Return the published run that a run with a K asked for takes over, None where it must do everything itself.
+
+    Parameters
+    ----------
+    run_id : of the run to come
+    asked : a run, or ``NOTHING``; None is the newest that fits
+
+    Raises
+    ------
+    PublishError
+        If the run asked for does not fit; in one line why.
+    """
+    if asked == NOTHING or (asked is None and config.k is None):
+        return None
+    place, rows = f"--from {asked}", lake.read_rows(RUNS)
+    if asked is not None and config.k is None:
+        raise PublishError(place, expected="--k, the number of segments to take from it", found="none")
+    if any(row["run_id"] == run_id for row in rows):  # a run is repeated by doing it again
+        if asked is None:
+            return None
+        raise PublishError(place, expected="a new --run-id", found=run_id)
+    published = [row for row in rows if row["status"] == PUBLISHED and asked in (None, row["run_id"])]
+    if asked is not None and not published:
+        raise PublishError(place, expected="a published run of this warehouse", found="none")
+    wanted = _Wanted(lake, config)
+    for row in sorted(published, key=lambda row: int(row["published_seq"]), reverse=True):
+        differs = next(wanted.differences(row), None)
+        if differs is None:
+            return str(row["run_id"])
+        if asked is not None:
+            raise PublishError(place, expected=differs[0], found=f"{differs[1]}; without --from the whole run is done")
+    return None
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a run must be for another to take it over."""
+
+    lake: Lake
+    config: Config
+
+    @cached_property
+    def stamp(self) -> str | None:
+        """What the sources' files look like now."""
+        return stamp_sources(self.lake.spark, self.config.sources)
+
+    def differences(self, row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield what was expected and found of a published row of ``tables.RUNS`` that does not fit, the cheapest first."""
+        versions = (segmentation.__version__, self.lake.spark.version)
+        if model := row.get("scored_with"):
+            yield "a run with a model of its own", f"a score with that of {model}"
+        if row["config_hash"] != self.config.fingerprint():
+            yield f"a run of this configuration ({self.config.fingerprint()[:12]})", str(row["config_hash"])[:12]
+        if (row["package_version"], row["spark_version"]) != versions:
+            yield f"a run of {versions[0]} on Spark {versions[1]}", f"{row['package_version']} on {row['spark_version']}"
+        if row.get("source_files") is None or self.stamp is None:
+            yield "sources whose files can be told to be unchanged", "a table of a catalog, or a run of an earlier version"
+        elif row["source_files"] != self.stamp:
+            yield "the source files that it read", "other files, sizes or times of change"
+        if not has_model(self.lake.spark, f"{self.lake.models}/{row['run_id']}"):
+            yield "its model, which prepares the features", "none"
+        yield from self._differences_of_rows(row)
+
+    def _differences_of_rows(self, row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        run_id, lake = row["run_id"], self.lake
+        grid = [one for one in lake.read_rows(GRID, run_ids=[run_id]) if one["k"] > 1]
+        tried = {one["k"] for one in grid}
+        fitted = {one["k"] for one in lake.read_rows(GRID_CENTROIDS, run_ids=[run_id])}
+        needed = set(choose_k_values(self.config.clustering, asked_k=self.config.k, customers=row["customers"]))
+        if tried != needed or fitted != needed:
+            yield f"a grid of K = {_list(needed)}", _list(tried) if fitted else f"{_list(tried)}, whose centres were not kept"
+        if any(one["smallest_share"] is None for one in grid):  # which the gates would need
+            yield "a grid without segments smaller than privacy.min_cell", "some, whose shares are not kept"
+        counts = lake.read_rows(ROW_COUNTS, run_ids=[run_id])
+        kept = {one["source"]: one["rows"] for one in counts if one["outcome"] == KEPT}
+        aside = [one for one in counts if one["outcome"] != KEPT]
+        held = {FEATURES: row["customers"], QUARANTINE: sum(one["rows"] for one in aside)}
+        held |= {table: kept.get(table.name, 0) for table in _sources_of(self.config)}
+        for table, rows in held.items():
+            if (found := lake.store.count(table, run_id)) != rows:  # persons were taken out of it
+                yield f"its {rows:,} rows of {table.name}", f"{found:,}"
+        hidden = sum(one["rows"] for one in aside if one["outcome"] == OBJECTION or one["source"] == "objections")
+        records = held[QUARANTINE] - hidden if self.config.privacy.raw_records == "keep" else 0
+        is_kept = f"length(raw_record) > {len(NO_RECORD)}"  # whose braces a question cannot hold
+        question = f"SELECT count(*) AS rows FROM {{slice}} WHERE {by_run(run_id)} AND {is_kept}"
+        if aside and (found := lake.store.query(QUARANTINE, question)[0]["rows"]) != records:
+            yield f"{records:,} records as they were read, as privacy.raw_records asks", f"{found:,}"
+
+
+def _list(numbers: set[int]) -> str:
+    return ", ".join(map(str, sorted(numbers))) or "none"
+
+
+def _sources_of(config: Config) -> list[Table]:
+    """Return the tables of rows kept, of the sources that a configuration has."""
+    customers = [customers_table(config.sources.customers)] if config.sources.customers else []
+    return [*customers, *([TRANSACTIONS] if config.sources.transactions else [])]
+
+
+def _take_rows(run: Run) -> str:
+    """Take over what ``ingest`` makes."""
+    begin_run(run)
+    former = run.read_former(RUNS)[0]
+    for table in (*_sources_of(run.config), QUARANTINE):
+        run.take_over(table)
+    counts = run.read_former(ROW_COUNTS)
+    run.write_rows((counts, ROW_COUNTS), ([row for row in run.read_former(CHECKS) if row["stage"] == "ingest"], CHECKS))
+    note(run, **{name: former[name] for name in ("input_fingerprint", "source_files")})
+    rows, kept = sum(row["rows"] for row in counts), sum(row["rows"] for row in counts if row["outcome"] == KEPT)
+    return f"{kept:,} of {rows:,} rows kept, {rows - kept:,} set aside, as in {run.taken_from}"
+
+
+def _take_features(run: Run) -> str:
+    """Take over what ``features`` makes; the rows are held against those of the run that is shown now."""
+    former = run.read_former(RUNS)[0]
+    run.take_over(FEATURES)
+    checks = [row for row in run.read_former(CHECKS) if row["check"] not in OF_COUNTS]
+    run.write_rows(([*checks, *compare_counts(run)], CHECKS))
+    note(run, **{name: former[name] for name in ("customers", "layout_partitions", "category_shares")})
+    return f"{former['customers']:,} customers, as in {run.taken_from}"
+
+
+# In place of the stages of the same names: each leaves what they leave, so that a run cut short is resumed by them.
+STAGES: dict[str, Callable[[Run], str]] = {"ingest": _take_rows, "features": _take_features, "grid": take_another_k}

@@ -1,0 +1,121 @@
+"""Another K of a run that is there: the same tables as a whole run, and never for sources that have changed."""
+
+import os
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import run_all
+from pyspark.sql import SparkSession
+
+from segmentation.config.load import load_config
+from segmentation.errors import PublishError
+from segmentation.pipeline import STAGES, Request, execute
+from segmentation.progress import Progress
+from segmentation.run import Run
+from segmentation.segments.stage import KEY_VARIABLE
+from segmentation.tables import CURRENT, EVERY, FEATURES, NEIGHBOURS, RUN_METRICS, RUNS, SEGMENTS
+
+# What a run says of itself and of when it ran, not of the customers.
+_OWN = {"run_id", "started_at", "published_at", "published_seq", "table_versions", "model_path", "taken_from"}
+
+
+def write_shop(folder: Path) -> str:
+    """Write a shop with two kinds of customers, a row that cannot be read, and customers' regions; return its configuration."""
+    rng, lines = np.random.default_rng(3), ["order,customer,day,product,quantity,price\n"]
+    for customer in range(90):
+        for order in range(1 if customer < 50 else 6):
+            day = date(2024, 1, 1) + timedelta(days=int(rng.integers(0, 200)))
+            lines.append(
+                f"o{customer}-{order},c{customer:02d},{day},p{order % 3},{rng.integers(1, 5)},{rng.uniform(1, 20):.2f}\n"
+            )
+    lines.append("o-bad,c01,yesterday,p1,1,2.00\n")
+    (folder / "orders.csv").write_text("".join(lines))
+    (folder / "people.csv").write_text("id,region\n" + "".join(f"c{number:02d},r{number % 3}\n" for number in range(90)))
+    columns = (
+        "order_id: order, customer_id: customer, ordered_at: day, product_id: product, quantity: quantity, unit_price: price"
+    )
+    config = folder / "shop.yaml"
+    config.write_text(f"""
+warehouse: {{path: {folder}/w}}
+as_of: 2024-08-01
+sources:
+  transactions: {{format: csv, path: {folder}/orders.csv, columns: {{{columns}}}}}
+  customers: {{format: csv, path: {folder}/people.csv, customer_id: id, attributes: {{region: {{from: region, type: category}}}}}}
+cleaning: {{max_unreadable_share: 0.5}}
+features: {{use: {{recency_days: {{}}, frequency_orders: {{log: true}}, monetary_total: {{log: true}}, region: {{}}}}}}
+preparation: {{pca_components: 3}}
+clustering: {{k_min: 2, k_max: 3, seeds: [1], resamples: 2, null_tables: 2}}
+""")
+    return str(config)
+
+
+def ask(spark: SparkSession, config: str, run_id: str, former: str | None = None, **options: Any) -> Run:
+    request = Request(load_config(config, **options), run_id, tuple(STAGES), former=former)
+    return execute(spark, request, Progress())
+
+
+def tables_of(run: Run) -> dict[str, list[str]]:
+    """Return every row of a run but what it says of itself, by table."""
+    tables = [table for table in EVERY if table is not RUN_METRICS and run.lake.store.exists(table)]
+    found = {table.name: run.lake.read_rows(table, run_ids=[run.run_id]) for table in tables}
+    found |= {table.name: run.lake.read_rows(table) for table in CURRENT.values()}
+    return {name: sorted(str({k: v for k, v in row.items() if k not in _OWN}) for row in rows) for name, rows in found.items()}
+
+
+def test_another_k_of_a_run_makes_the_tables_of_a_whole_run(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "a key of sixteen letters")
+    config = write_shop(tmp_path)
+    first = run_all(spark, config, "first")
+    other = 3 if first.read_rows(RUNS)[0]["k"] == 2 else 2
+    shutil.copytree(tmp_path / "w", tmp_path / "whole")
+
+    taken = ask(spark, config, "again", k=other)
+    whole = ask(spark, config, "again", "none", k=other, warehouse=str(tmp_path / "whole"))
+
+    assert [run.read_rows(RUNS)[0]["taken_from"] for run in (taken, whole)] == ["first", None]
+    found, expected = tables_of(taken), tables_of(whole)
+    assert {name for name in expected if found[name] != expected[name]} == set()
+    # What the first run said that the segments of this K would be called.
+    foretold = {row["segment_id"]: row["segment_name"] for row in first.read_rows(NEIGHBOURS) if row["k"] == other}
+    assert foretold == {row["segment_id"]: row["rule_name"] for row in whole.read_rows(SEGMENTS)}
+    assert (len(found["assignments"]), len(found["quarantine"])) == (90, 1)
+    jobs = {row["stage"]: row["spark_jobs"] for row in taken.read_rows(RUN_METRICS)}
+    assert jobs["ingest"] + jobs["features"] == 0
+
+
+def test_a_run_is_not_taken_over_where_anything_that_shapes_it_differs(spark: SparkSession, tmp_path: Path) -> None:
+    config = write_shop(tmp_path)
+    lake = run_all(spark, config, "first").lake
+
+    def objection(config: str, asked: str | None = "first", run_id: str = "new", **options: Any) -> str:
+        with pytest.raises(PublishError) as raised:
+            ask(spark, config, run_id, asked, **options)
+        return str(raised.value)
+
+    assert "expected --k" in objection(config)
+    assert "expected a published run of this warehouse, found none" in objection(config, "unknown", k=3)
+    assert "expected a new --run-id, found first" in objection(config, run_id="first", k=3)
+    assert "expected a grid of K = 2, 3, 7, found 2, 3" in objection(config, k=7)
+    other = tmp_path / "other.yaml"
+    other.write_text(Path(config).read_text().replace("seeds: [1]", "seeds: [2]"))
+    assert "expected a run of this configuration" in objection(str(other), k=3)
+    private = tmp_path / "private.yaml"
+    private.write_text(Path(config).read_text() + "privacy: {raw_records: 'off'}\n")
+    assert "expected 0 records as they were read, as privacy.raw_records asks, found 1" in objection(str(private), k=3)
+    orders = tmp_path / "orders.csv"
+    stat = orders.stat()
+    os.utime(orders, (stat.st_atime, stat.st_mtime + 5))
+    assert "expected the source files that it read, found other files, sizes or times of change" in objection(config, k=3)
+    os.utime(orders, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    shutil.move(tmp_path / "w/models/first", tmp_path / "aside")
+    assert "expected its model, which prepares the features, found none" in objection(config, k=3)
+    shutil.move(tmp_path / "aside", tmp_path / "w/models/first")
+    rows = lake.read_rows(FEATURES, run_ids=["first"])
+    lake.write_rows(rows[1:], FEATURES, run_id="first")
+    assert "expected its 90 rows of features, found 89" in objection(config, k=3)
