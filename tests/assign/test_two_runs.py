@@ -41,6 +41,7 @@ sources:
 features: {{use: {{spend: {{}}, visits: {{}}}}, revenue: spend}}
 clustering: {{k_max: 5, seeds: [1], resamples: 3, null_tables: 3}}
 segments: {{names: {{S0002: Our best}}}}
+privacy: {{min_cell: 1}}  # three who moved are counted
 """)
     groups = [number % 3 for number in range(90)]
     moved = [1 if number < 9 and group == 0 else group for number, group in enumerate(groups)][:84] + [2] * 12

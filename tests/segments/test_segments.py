@@ -48,6 +48,7 @@ features:
     items_per_order: {{role: describe}}
 clustering: {{k_min: 3, k_max: 5, seeds: [1, 2]}}
 segments: {segments}
+privacy: {{min_cell: 1}}  # every number is held against the customers; tests/test_privacy.py is about small groups
 """)
     return str(path)
 
