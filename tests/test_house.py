@@ -17,6 +17,7 @@ KNOWS_RUNS = {
     "pipeline.py",
     "run.py",
     "readings.py",
+    "reuse.py",
     "publish/pointer.py",
     "config/load.py",
     "config/schema.py",

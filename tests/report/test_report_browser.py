@@ -86,6 +86,7 @@ sources:
   customers: {{format: csv, path: {folder}/c.csv, customer_id: id, attributes: {{spend: {{from: spend, type: number}}}}}}
 features: {{use: {{spend: {{}}}}}}
 clustering: {{k_min: 2, k_max: 4, seeds: [1], resamples: 3, null_tables: 3}}
+privacy: {{min_cell: 1}}
 """)
     for run_id, first, k in (("one", 0, 2), ("two", 7, 3)):
         lines = [f"{n},{n % 3 * 100 + n % 7}\n" for n in range(first, first + 90)]
