@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from segmentation.cli import _parser
+from segmentation.commands import make_parser
 from segmentation.errors import SegmentationError
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -17,7 +17,7 @@ DOCS = ROOT / "docs"
 MODULES = sorted(
     path.stem for path in (ROOT / "segmentation").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
 )
-(_COMMANDS,) = (one.choices for one in _parser()._actions if isinstance(one, argparse._SubParsersAction))
+(_COMMANDS,) = (one.choices for one in make_parser()._actions if isinstance(one, argparse._SubParsersAction))
 WRITTEN = runpy.run_path(str(ROOT / "scripts" / "write_reference.py"))
 
 

@@ -12,7 +12,8 @@ import pytest
 from conftest import ROOT
 from pyspark.sql import SparkSession
 
-from segmentation.cli import STAGE_NAMES, main
+from segmentation.cli import main
+from segmentation.commands import STAGE_NAMES
 from segmentation.pipeline import STAGES
 
 Runner = Callable[..., subprocess.CompletedProcess[str]]

@@ -13,7 +13,8 @@ import pytest
 from conftest import ROOT
 
 from segmentation import cli, redaction
-from segmentation.cli import STAGE_NAMES, main
+from segmentation.cli import main
+from segmentation.commands import STAGE_NAMES
 from segmentation.errors import SourceError
 from segmentation.log import JsonLog
 from segmentation.redaction import remember
