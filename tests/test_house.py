@@ -15,6 +15,7 @@ KNOWS_RUNS = {
     "doctor.py",
     "metrics.py",
     "pipeline.py",
+    "reuse.py",
     "run.py",
     "readings.py",
     "reuse.py",

@@ -34,6 +34,8 @@ _OPEN = 0.02
 # Customers whose nearest two centres are as near as this, as a share of the way, are at the border.
 _NEAR = 0.1
 _MEETING_ROWS = 10
+# Times the customers of its neighbour from which on a segment reaches over the border between them.
+_MANY = 4
 # A spike is spread only beside so many customers whose values are no spikes.
 _LOOSE_SHARE = 0.1
 # A segment of fewer customers is not looked into.
@@ -212,12 +214,21 @@ def _look_between(
     inside = aside <= np.quantile(aside[members], _REACH)
     depth, surprise, bottom = _find_valley(along[inside], weights[inside])
     straight = Border(first, second, depth, surprise, near_share=_share_near(place, own, 0.5))
-    # The border of k-means is half-way between the centres: beside a group of few it lies among the many.
-    parted = bottom if abs(bottom - 0.5) > _NEAR + _STEP / 2 else 0.5
-    if not straight.is_valley or _share_near(place, own, parted) <= _OPEN:
+    if not straight.is_valley:
         return straight
-    # The straight line leaves a crowd that is bent: a ring, a crescent. So look where the two come nearest as well.
-    return replace(straight, depth=min(depth, _compare_crowds(points[members], own, place > parted, np.abs(place - parted))))
+    # The straight line leaves a crowd that is bent: a ring, a crescent. But a way around crosses all that lies between the two:
+    # the border of k-means and, of a group of few beside one of many, where the bottom is. One of them without is enough.
+    sizes = np.bincount(label[members] == second, own, 2)
+    middles = (0.5, bottom) if sizes.max() >= _MANY * sizes.min() else (0.5,)
+    ways = [_open_way(points[members], own, place, middle) for middle in middles]
+    return replace(straight, depth=min(depth, max(ways)))
+
+
+def _open_way(points: Array, weights: Array, places: Array, middle: float) -> float:
+    """Return the depth below the two sides of what can be crossed at ``middle``; 1 where so few are near it that nothing can."""
+    if _share_near(places, weights, middle) <= _OPEN:
+        return 1.0
+    return _compare_crowds(points, weights, places > middle, np.abs(places - middle))
 
 
 def _share_near(places: Array, weights: Array, middle: float) -> float:
