@@ -1,7 +1,13 @@
 """False alarms where nothing moved, and alarms where something did, counted over many repetitions."""
 
+import runpy
+from typing import Any
+
 import numpy as np
 import pytest
+from conftest import ROOT
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from segmentation.publish.drift import (
     KEEP,
@@ -18,6 +24,7 @@ from segmentation.publish.drift import (
     stability_index,
 )
 
+SCRIPT = runpy.run_path(str(ROOT / "scripts" / "drift_alarms.py"))
 FEATURES, CENTERS = 5, np.array([[-1.5, 0, 0, 0, 0], [1.5, 0, 0, 0, 0], [0, 2, 0, 0, 0], [0, -2, 0, 0, 0.0]])
 
 
@@ -57,6 +64,21 @@ def test_without_drift_the_verdict_is_to_keep(customers: int, times: int) -> Non
     verdicts = [verdict(draw(rng, customers), draw(rng, customers)) for _ in range(times)]
 
     assert sum(one != KEEP for one in verdicts) <= 0.01 * times
+
+
+@pytest.mark.parametrize("world", SCRIPT["WORLDS"].values(), ids=SCRIPT["WORLDS"])
+def test_a_model_that_its_customers_barely_hold_is_kept_without_drift(world: Any) -> None:
+    rng, times = np.random.default_rng(1), 300
+
+    verdicts = [SCRIPT["compare"](world, rng, 500) for _ in range(times)]
+
+    assert sum(one != KEEP for one in verdicts) <= 0.01 * times
+
+
+def test_the_script_compares_whom_a_score_compares(spark: SparkSession) -> None:
+    ids = spark.range(1000).select(F.xxhash64(F.format_string("C%07d", "id")).alias("hash")).toArrow().column("hash")
+
+    assert SCRIPT["hash_ids"](1000).tolist() == ids.to_pylist()
 
 
 @pytest.mark.parametrize("feature", range(FEATURES))
