@@ -163,7 +163,7 @@ def stability_index(then: npt.ArrayLike, now: npt.ArrayLike) -> npt.NDArray[np.f
 def chance_bound(then: int, now: int, *, bins: int, chance: float) -> float:
     """Return the PSI that so many customers exceed by chance alone with probability ``chance``."""
     squares = stats.chi2.ppf(1 - chance, max(bins - 1, 1))
-    # The next term of the logarithm, were all of it in one bin: far out the tail is fatter where bins hold few.
+    # Edges are the training's own quantiles: far out that makes the tail fatter where bins hold few (scripts/drift_alarms.py).
     fatter = 1 + squares * bins / min(then, now) / 12
     return float((1 / then + 1 / now) * squares * fatter)
 
