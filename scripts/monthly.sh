@@ -2,7 +2,7 @@
 # The Complete Journey month by month: a model of the first months; every later month is scored with it. On the verdict refit a
 # challenger with as many segments is trained on that month and promoted, on new segmentation one with any number. Ends with the
 # table of keys by month of docs/monthly.md.
-# Usage: scripts/monthly.sh [FIRST [LAST]]: months of 2017 by number, 1 and 12 by default; about two minutes a month.
+# Usage: scripts/monthly.sh [FIRST [LAST]]: months of 2017 by number, 1 and 12 by default; a minute or two a month.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 first=${1:-1} last=${2:-12}
