@@ -141,8 +141,8 @@ def hash_ids(customers: int) -> npt.NDArray[np.int64]:
     ids = np.char.mod("C%07d", np.arange(customers)).astype("S8")
     with np.errstate(over="ignore"):
         word = np.frombuffer(ids.tobytes(), dtype="<u8") * two
-        found = np.uint64(_SEED) + five + np.uint64(8)
-        found = _turn(found ^ (_turn(word, 31) * one), 27) * one + four
+        start = np.uint64(_SEED) + five + np.uint64(8)
+        found = _turn((_turn(word, 31) * one) ^ start, 27) * one + four
         found = (found ^ (found >> np.uint64(33))) * two
         found = (found ^ (found >> np.uint64(29))) * three
         return np.asarray(found ^ (found >> np.uint64(32))).view(np.int64)
