@@ -72,11 +72,13 @@ _COUNTED = ("customers", "customer_share", "revenue", "revenue_share", "sets_apa
 def carry_segments(trained: Rows, counted: Rows) -> Rows:
     """Return the segments of a score: all that the model's run says of each, but for what was counted now.
 
+    That its nature had changed was news of that run alone.
+
     Parameters
     ----------
     trained : rows of ``tables.SEGMENTS`` of the model's run
     counted : the same of the customers scored; a segment without any has no row
     """
     known = {row["segment_id"]: row for row in trained}
-    carried = [{**known[row["segment_id"]], **{name: row[name] for name in _COUNTED}} for row in counted]
+    carried = [{**known[row["segment_id"]], **{name: row[name] for name in _COUNTED}, "former_name": None} for row in counted]
     return [{name: value for name, value in row.items() if name != "run_id"} for row in carried]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from segmentation.looks import keep, lay_over
+from segmentation.looks import carry_segments, keep, lay_over
 from segmentation.palette import PALETTE
 
 ODD = '</script><b>"\u03a9" \U0001f6d2 \u202e\u05e9\u05dc\u05d5\u05dd'
@@ -70,3 +70,16 @@ def test_a_survivor_keeps_its_name_unless_its_nature_changed() -> None:
     assert [row["kept_name"] for row in kept] == ["Old", None, None]
     assert [row["former_name"] for row in kept] == [None, "Fewer visits!", "Lapsed!"]
     assert {row["kept_color"] for row in kept} == {"#111111"}
+
+
+def test_a_score_has_the_names_of_its_model_and_does_not_tell_again_that_one_changed() -> None:
+    trained = [{**row, "run_id": "march", "former_name": "Occasional"} for row in segments("Lapsed")]
+    counted = [
+        {"segment_id": 0, "customers": 7, "customer_share": 1.0, "revenue": None, "revenue_share": None, "sets_apart": "late"}
+    ]
+
+    (carried,) = carry_segments(trained, counted)
+
+    assert "run_id" not in carried
+    assert (carried["rule_name"], carried["former_name"]) == ("Lapsed", None)
+    assert (carried["customers"], carried["sets_apart"]) == (7, "late")

@@ -35,6 +35,33 @@ features:
     spend: {}
     visits: {}
 """
+_TABLE_YAML = """\
+warehouse: {path: warehouse}
+sources:
+  customers:
+    format: parquet
+    path: %s
+    customer_id: id
+    attributes:
+      orders: {from: orders, type: number}
+      spend: {from: spend, type: number}
+      basket: {from: basket, type: number}
+      items: {from: items, type: number}
+      away: {from: away, type: number}
+      tenure: {from: tenure, type: number}
+features:
+  use:
+    orders: {log: true}
+    spend: {log: true}
+    basket: {log: true}
+    items: {log: true}
+    away: {log: true}
+    tenure: {}
+  revenue: spend
+clustering:
+  k_min: 2
+  k_max: 8
+"""
 _LINES_YAML = """\
 as_of: 2026-01-01
 warehouse: {path: warehouse}
@@ -75,6 +102,27 @@ def make_customers(folder: Path) -> Path:
     source = folder / "customers.csv"
     source.write_text("id,spend,visits\n" + "".join(f"c{number:03},{row}\n" for number, row in enumerate(rows)))
     return _write_yaml(source, _CUSTOMERS_YAML)
+
+
+def make_customer_table(folder: Path, customers: int) -> Path:
+    """Write so many customers as Parquet, a row each with six numbers of four kinds of customers, and return their YAML."""
+    source = folder / f"customers_{customers}.parquet"
+    random = np.random.default_rng([SEED, 2])
+    kinds = random.choice(len(KIND_SHARES), customers, p=KIND_SHARES)
+    orders = 1 + random.poisson(ORDER_RATES[kinds] * random.lognormal(0, 0.8, customers))
+    basket = PRICES[kinds] * BASKET_LINES[kinds] * random.lognormal(0, 0.4, customers)
+    away = np.minimum(random.exponential(DAYS_AWAY[kinds]), DAYS)
+    columns = {
+        "orders": orders,
+        "spend": (orders * basket).round(2),
+        "basket": basket.round(2),
+        "items": (BASKET_LINES[kinds] * random.lognormal(0, 0.3, customers)).round(2),
+        "away": away.round(),
+        "tenure": (away + (DAYS - away) * random.random(customers)).round(),
+    }
+    ids = pa.array([f"C{number:07}" for number in range(customers)])
+    parquet.write_table(pa.table({"id": ids, **columns}), source)
+    return _write_yaml(source, _TABLE_YAML)
 
 
 def make_lines(folder: Path, lines: int) -> Path:

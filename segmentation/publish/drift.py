@@ -25,8 +25,8 @@ LARGE_BEYOND, LARGE_EXCESS = 0.1, 0.5
 KEEP, RE_SCORE, REFIT, NEW = VERDICTS = ("keep", "re-score", "refit", "new segmentation")
 _ITERATIONS, _GAIN = 20, 1e-4
 # Centres follow the noise of their training: what chance lets pass is wider than for shares that nothing was fitted to.
-# Found by simulation; tests/publish/test_drift.py counts the alarms.
-_EXCESS_NOISE, _SHARE_NOISE = 10, 1.25
+# Found by simulation; scripts/drift_alarms.py counts the alarms.
+_EXCESS_NOISE, _SHARE_NOISE, _BEYOND_NOISE = 5.5, 1.25, 2.5
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,9 @@ def find_drift(then: Placed, now: Placed, *, segments: int, excess: float | None
     found.append(_find_beyond(then, now, segments, chance))
     if excess is not None:
         customers = (len(then.segment), len(now.segment))
-        # A refit follows the noise of as many centres in as many customers, and so did the training.
-        noise = _EXCESS_NOISE * segments / min(customers)
+        # A refit follows the noise of as many centres in as many customers, and so did the training; where an optimum hardly
+        # holds, it leaves it, which makes the noise fall more slowly than customers grow.
+        noise = _EXCESS_NOISE * (segments / min(customers)) ** 0.75
         found.append(Finding("wssse_excess", excess, noise, SMALL["wssse_excess"], customers))
     return found
 
@@ -182,7 +183,10 @@ def stability_index(then: npt.ArrayLike, now: npt.ArrayLike) -> npt.NDArray[np.f
 
 def chance_bound(then: int, now: int, *, bins: int, chance: float) -> float:
     """Return the PSI that so many customers exceed by chance alone with probability ``chance``."""
-    return float((1 / then + 1 / now) * stats.chi2.ppf(1 - chance, max(bins - 1, 1)))
+    squares = stats.chi2.ppf(1 - chance, max(bins - 1, 1))
+    # Edges are the training's own quantiles: far out that makes the tail fatter where bins hold few (scripts/drift_alarms.py).
+    fatter = 1 + squares * bins / min(then, now) / 12
+    return float((1 / then + 1 / now) * squares * fatter)
 
 
 def count_bins(then: npt.NDArray[Any], now: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -267,5 +271,6 @@ def _find_beyond(then: Placed, now: Placed, segments: int, chance: float) -> Fin
         elif not len(own):
             beyond += int((now.segment == segment).sum())
     customers = (len(then.segment), len(now.segment))
-    limit = stats.betabinom.ppf(1 - chance, customers[1], farther + segments, max(customers[0] + 1 - farther - segments, 1))
+    expected = (farther + segments) * (1 + _BEYOND_NOISE * segments / customers[0])
+    limit = stats.betabinom.ppf(1 - chance, customers[1], expected, max(customers[0] + 1 - expected, 1))
     return Finding("beyond", beyond / customers[1], float(limit) / customers[1], SMALL["beyond"], customers)

@@ -48,9 +48,14 @@ def collect_then(features: DataFrame, assignments: DataFrame, kinds: Mapping[str
     return Placed(segment, rows.column("distance").to_numpy(), _read(rows, kinds))
 
 
+def find_step(customers: int) -> int:
+    """Return every how many hashes a customer is compared, 1 for all of them."""
+    return math.ceil(customers / MOST_CUSTOMERS)
+
+
 def _sample(frame: DataFrame, customers: int) -> DataFrame:
-    every = math.ceil(customers / MOST_CUSTOMERS)
-    return frame if every == 1 else frame.where(F.pmod(F.xxhash64("customer_id"), F.lit(every)) == 0)
+    step = find_step(customers)
+    return frame if step == 1 else frame.where(F.pmod(F.xxhash64("customer_id"), F.lit(step)) == 0)
 
 
 def _columns(kinds: Mapping[str, str]) -> list[Column]:

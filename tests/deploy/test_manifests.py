@@ -49,7 +49,7 @@ def test_emr_serverless_takes_the_request() -> None:
     assert set(request) <= set(operation.input_shape.members)
 
 
-@pytest.mark.parametrize("manifest", sorted(DEPLOY.iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize("manifest", [*sorted(DEPLOY.glob("*.y*ml")), *DEPLOY.glob("*.json")], ids=lambda path: path.name)
 def test_a_manifest_names_only_what_the_package_holds(manifest: Path) -> None:
     text = manifest.read_text()
     made = {"segmentation.zip", "environment.tar.gz", "segmentation.yaml", *(f"jars/{name}" for name in DELTA_JARS)}

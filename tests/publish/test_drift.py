@@ -1,7 +1,12 @@
 """False alarms where nothing moved, and alarms where something did, counted over many repetitions."""
 
+import runpy
+
 import numpy as np
 import pytest
+from conftest import ROOT
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from segmentation.publish.drift import (
     KEEP,
@@ -18,6 +23,7 @@ from segmentation.publish.drift import (
     stability_index,
 )
 
+SCRIPT = runpy.run_path(str(ROOT / "scripts" / "drift_alarms.py"))
 FEATURES, CENTERS = 5, np.array([[-1.5, 0, 0, 0, 0], [1.5, 0, 0, 0, 0], [0, 2, 0, 0, 0], [0, -2, 0, 0, 0.0]])
 
 
@@ -59,6 +65,20 @@ def test_without_drift_the_verdict_is_to_keep(customers: int, times: int) -> Non
     assert sum(one != KEEP for one in verdicts) <= 0.01 * times
 
 
+def test_a_model_that_its_customers_barely_hold_is_kept_without_drift() -> None:
+    rng, times, world = np.random.default_rng(1), 200, SCRIPT["WORLDS"]["4 segments in 5 numbers"]
+
+    verdicts = [SCRIPT["compare"](world, rng, 500) for _ in range(times)]
+
+    assert sum(one != KEEP for one in verdicts) <= 0.01 * times
+
+
+def test_the_script_compares_whom_a_score_compares(spark: SparkSession) -> None:
+    ids = spark.range(1000).select(F.xxhash64(F.format_string("C%07d", "id")).alias("hash")).toArrow().column("hash")
+
+    assert SCRIPT["hash_ids"](1000).tolist() == ids.to_pylist()
+
+
 @pytest.mark.parametrize("feature", range(FEATURES))
 def test_half_a_standard_deviation_in_one_feature_is_found(feature: int) -> None:
     rng, times = np.random.default_rng(feature), 60
@@ -80,7 +100,7 @@ def test_the_bound_holds_for_the_index_alone(customers: int) -> None:
     indices = stability_index(then, now)
 
     bound = chance_bound(customers, customers, bins=bins, chance=0.01)
-    assert (indices > bound).mean() == pytest.approx(0.01, abs=0.003)
+    assert 0.005 < (indices > bound).mean() < 0.0125  # less where bins hold few: edges of a training are not those drawn here
     if customers == 100:  # the usual 0.1 alone alarms far too often, the bound alone ever more seldom at any size
         assert (indices > 0.1).mean() > 0.2
 
