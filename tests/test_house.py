@@ -18,7 +18,6 @@ KNOWS_RUNS = {
     "reuse.py",
     "run.py",
     "readings.py",
-    "reuse.py",
     "publish/pointer.py",
     "config/load.py",
     "config/schema.py",
