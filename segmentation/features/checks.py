@@ -69,8 +69,10 @@ def check_customers(row: Mapping[str, Any], *, ids: Iterable[str], min_cell: int
             )
         )
     if twins := find_twins(ids):
+        letter = max("".join(twins))  # an id itself would name a person
         said = (
-            f"{spell_few(len(twins), min_cell)} ids look like another but are written with other Unicode letters, as {twins[0]!a}"
+            f"{spell_few(len(twins), min_cell)} ids look like another but are written with other Unicode letters, "
+            f"as with U+{ord(letter):04X}"
         )
         found.append(("ids_look_alike", "customer_id", len(twins), said))
     for name in (name.removeprefix("constant ") for name, value in row.items() if name.startswith("constant ") and value):

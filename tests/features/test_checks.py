@@ -38,6 +38,8 @@ def test_ids_that_look_alike_are_found() -> None:
     assert find_twins([composed, decomposed, "Ren\u00e9", "a\u200bb"]) == [decomposed, composed]
     (row,) = check_customers(SOUND, ids=[composed, decomposed])
     assert (row["check"], row["rows"], row["share"]) == ("ids_look_alike", 2, 0.002)
+    assert row["said"].endswith("as with U+0301")
+    assert "Jos" not in row["said"]  # it names nobody
 
 
 def test_the_features_say_what_the_checks_need(spark: SparkSession) -> None:
