@@ -85,7 +85,7 @@ class ArrowStore:
         said = CommitProperties(custom_metadata=user_metadata(run_id, published_seq=published_seq))
         try:
             if self.exists(target):
-                write_deltalake(place, reader, mode="overwrite", commit_properties=said)
+                write_deltalake(place, reader, mode="overwrite", schema_mode="overwrite", commit_properties=said)
             else:
                 new: dict[str, Any] = {"description": target.comment, "configuration": PROPERTIES}
                 write_deltalake(place, reader, commit_properties=said, **new)
@@ -179,7 +179,9 @@ def _widen(data: pa.Table, table: Table, stored: DeltaTable, place: str) -> tupl
     for field in found:
         if field.name not in data.column_names:
             data = data.append_column(field, pa.nulls(len(data), field.type))
-    return data.select([*found.names, *(field.name for field in new)]), bool(new)
+    data = data.select([*found.names, *(field.name for field in new)])
+    # A column keeps the comment it was made with: delta-rs refuses another.
+    return data.cast(pa.schema([one.remove_metadata() if one.name in found.names else one for one in data.schema])), bool(new)
 
 
 def _spark_name(data_type: Any) -> str:

@@ -146,6 +146,24 @@ def test_columns_of_two_configurations_share_a_table(stores: tuple[ArrowStore, S
         replace(store, make_rows(other, "r3"), other, "r3")
 
 
+@pytest.mark.parametrize("name", ["arrow", "spark"])
+def test_a_column_that_is_described_otherwise_now_is_written_as_before(
+    stores: tuple[ArrowStore, SparkStore], tmp_path: Path, name: str
+) -> None:
+    store = ArrowStore(str(tmp_path)) if name == "arrow" else SparkStore(stores[1].spark, str(tmp_path), None)
+    old, new = (FEATURES.widened((Column("age", DOUBLE, said),)) for said in ("years", "years, whole"))
+    wider = new.widened((Column("town", STRING, "town"),))
+    copied, again = (Table("copied", "A copy.", (), one.columns) for one in (old, wider))
+
+    for run_id, table, target in (("r1", old, copied), ("r2", wider, again)):
+        replace(store, make_rows(table, run_id), table, run_id)
+        store.copy(table, run_id, target, 1)
+
+    assert [store.count(FEATURES, run_id) for run_id in ("r1", "r2")] == [3, 3]
+    assert {row["run_id"] for row in store.read(again)} == {"r2"}
+    assert {row["town"] for row in store.read(again)} == {"a'b\\c", "zwölf", None}
+
+
 def test_a_null_in_a_required_column_is_never_written(stores: tuple[ArrowStore, SparkStore]) -> None:
     rows = [{**make_rows(SEGMENTS)[0], "segment_name": None}]
     for store in stores:
