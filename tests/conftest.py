@@ -51,7 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("spark" if "jvm" in needed else "unit")
         places = [place for place, name in enumerate(_ORDER) if item.get_closest_marker(name)]
         dearest[item.path] = min(places[0], dearest.get(item.path, len(_ORDER)))
-    items.sort(key=lambda item: dearest[item.path])
+    # And of these the tests of the whole house, which lie above those of its rooms.
+    items.sort(key=lambda item: (dearest[item.path], len(item.path.parts)))
 
 
 def first_row(frame: DataFrame) -> Row:
