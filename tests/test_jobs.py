@@ -37,10 +37,19 @@ def sample(real_data: Callable[[str], str], tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="module")
-def whole(sample: tuple[Path, Path], run_command: Runner, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def config(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Fewer K and starts than the configuration's: the processes are tested here, not the choice."""
+    text = Path(CONFIG).read_text().replace("k_max: 8", "k_max: 4").replace("seeds: [1, 2, 3]", "seeds: [1]")
+    place = tmp_path_factory.mktemp("config") / "online_retail.yaml"
+    place.write_text(text)
+    return str(place)
+
+
+@pytest.fixture(scope="module")
+def whole(sample: tuple[Path, Path], config: str, run_command: Runner, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The warehouse of one file on one core."""
     folder = tmp_path_factory.mktemp("whole")
-    arguments = ["--config", CONFIG, "--as-of", "2011-01-20", "--input", f"transactions={sample[0]}", "--run-id", "a"]
+    arguments = ["--config", config, "--as-of", "2011-01-20", "--input", f"transactions={sample[0]}", "--run-id", "a"]
     done = run_command("segmentation", "run", *arguments, "--warehouse", "w", cwd=folder, SPARK_MASTER="local[1]")
     assert done.returncode == 0, done.stderr
     assert "WARN" not in done.stderr
@@ -49,9 +58,9 @@ def whole(sample: tuple[Path, Path], run_command: Runner, tmp_path_factory: pyte
 
 
 def test_files_cores_and_spark_submit_change_no_assignment(
-    whole: Path, sample: tuple[Path, Path], run_command: Runner, tmp_path: Path
+    whole: Path, sample: tuple[Path, Path], config: str, run_command: Runner, tmp_path: Path
 ) -> None:
-    arguments = ["--config", CONFIG, "--as-of", "2011-01-20", "--input", f"transactions={sample[1]}", "--run-id", "b"]
+    arguments = ["--config", config, "--as-of", "2011-01-20", "--input", f"transactions={sample[1]}", "--run-id", "b"]
     job = str(ROOT / "jobs/run.py")
     small = ["--master", "local[2]", "--driver-java-options", SHORT_LIVED, "--conf", "spark.sql.shuffle.partitions=4"]
     small += ["--conf", "spark.databricks.delta.snapshotPartitions=2"]
@@ -74,11 +83,11 @@ def test_files_cores_and_spark_submit_change_no_assignment(
     assert len(fingerprints) == 1
 
 
-def test_a_published_run_is_drawn_and_shown_again(whole: Path, run_command: Runner, tmp_path: Path) -> None:
+def test_a_published_run_is_drawn_and_shown_again(whole: Path, config: str, run_command: Runner, tmp_path: Path) -> None:
     place = whole / "reports/a/report.html"
     drawn = place.read_text()
     place.unlink()
-    arguments = ["--config", CONFIG, "--warehouse", str(whole)]
+    arguments = ["--config", config, "--warehouse", str(whole)]
 
     report = run_command("segmentation", "report", *arguments, "--run", "a", cwd=tmp_path)
     show = run_command("segmentation", "show", *arguments, "--csv", "segments.csv", cwd=tmp_path)

@@ -242,7 +242,7 @@ def test_a_stream_that_is_killed_scores_every_customer_once(jvm: SparkSession, t
     config, run = trained
     source, streamed = f"{tmp_path}/source", f"{run.lake.path}/streamed_assignments"
     features = run.lake.read(FEATURES, run_id="jan").drop("run_id", "as_of")
-    files = 4
+    files = 3
     features.repartition(files, "customer_id").write.format("delta").save(source)
     command = [sys.executable, str(ROOT / "jobs/score_stream.py"), "--config", config, "--model", "jan", "--source", source]
     command += ["--checkpoint", f"{tmp_path}/checkpoint", "--files-per-batch", "1"]

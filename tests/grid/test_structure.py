@@ -98,7 +98,7 @@ def test_a_continuum_is_no_structure_only_where_that_is_asked_for(spark: SparkSe
 
 
 # Spark's bisecting k-means makes every iteration that it may, a job each.
-@pytest.mark.parametrize(("algorithm", "iterations"), [("bisecting_kmeans", 10), ("gaussian_mixture", 100)])
+@pytest.mark.parametrize(("algorithm", "iterations"), [("bisecting_kmeans", 5), ("gaussian_mixture", 50)])
 def test_other_algorithms_fill_the_same_tables_and_their_model_is_saved(
     spark: SparkSession, tmp_path: Path, algorithm: str, iterations: int
 ) -> None:
