@@ -16,9 +16,9 @@ ruff format --check .
 ruff check .
 mypy
 lint-imports
-# A file of tests at a time; each process has one SparkSession, and waits for it a quarter of the time: three keep two cores busy.
+# A process per core and a file of tests at a time; each process has one SparkSession.
 # The longest files come first, as tests/conftest.py orders them; those of most tests are not the longest.
-pytest -n "${TEST_PROCESSES:-3}" --dist loadfile --no-loadscope-reorder "${which[@]}" "$@"
+pytest -n "${TEST_PROCESSES:-2}" --dist loadfile --no-loadscope-reorder "${which[@]}" "$@"
 if [ "$asked" = --all ]; then
     python scripts/faults.py --writer delta-rs
     python scripts/faults.py --writer spark
