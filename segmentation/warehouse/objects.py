@@ -1,6 +1,7 @@
 """Single objects of a store, without a JVM: how a folder there is opened, and how one is written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlparse
@@ -35,6 +36,17 @@ def open_folder(place: str) -> Any:
         raise unreachable(place, error) from None
 
 
+@contextmanager
+def _in_a_line(place: str) -> Iterator[None]:
+    """Tell what a store says no to in a line."""
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        raise unreachable(place, error) from None
+
+
 def write_object(place: str, content: bytes) -> None:
     """Write an object.
 
@@ -44,14 +56,10 @@ def write_object(place: str, content: bytes) -> None:
         If it cannot be written.
     """
     import obstore
-    from obstore.exceptions import BaseError
 
     folder, _, name = place.rpartition("/")
-    store = open_folder(folder)
-    try:
-        obstore.put(store, name, content)
-    except (BaseError, OSError) as error:
-        raise unreachable(place, error) from None
+    with _in_a_line(place):
+        obstore.put(open_folder(folder), name, content)
 
 
 def list_objects(place: str) -> list[str]:
@@ -63,12 +71,9 @@ def list_objects(place: str) -> list[str]:
         If the store does not say.
     """
     import obstore
-    from obstore.exceptions import BaseError
 
-    try:
+    with _in_a_line(place):
         return sorted(one["path"] for batch in obstore.list(open_folder(place)) for one in batch)
-    except (BaseError, OSError) as error:
-        raise unreachable(place, error) from None
 
 
 def read_object(place: str, name: str) -> bytes:
@@ -80,12 +85,9 @@ def read_object(place: str, name: str) -> bytes:
         If it cannot be read.
     """
     import obstore
-    from obstore.exceptions import BaseError
 
-    try:
+    with _in_a_line(f"{place}/{name}"):
         return bytes(obstore.get(open_folder(place), name).bytes())
-    except (BaseError, OSError) as error:
-        raise unreachable(f"{place}/{name}", error) from None
 
 
 def remove_objects(place: str, names: Sequence[str]) -> None:
@@ -97,13 +99,10 @@ def remove_objects(place: str, names: Sequence[str]) -> None:
         If one cannot be removed.
     """
     import obstore
-    from obstore.exceptions import BaseError
 
-    try:
+    with _in_a_line(place):
         if names:
             obstore.delete(open_folder(place), list(names))
-    except (BaseError, OSError) as error:
-        raise unreachable(place, error) from None
 
 
 def measure(place: str) -> int | None:
