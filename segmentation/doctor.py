@@ -151,7 +151,7 @@ def _try_out(lake: Lake) -> str:
     with lake.locked("doctor"):
         try:
             lake.write_rows([{"run_id": "doctor", "word": "well"}], trial, run_id="doctor")
-            if [row["word"] for row in lake.read_rows(trial)] != ["well"] or lake.read(trial, run_id="doctor").count() != 1:
+            if [row["word"] for row in lake.read_rows(trial)] != ["well"] or lake.by_spark.frame(trial, "doctor").count() != 1:
                 raise SegmentationError(lake.place(trial), expected="the row that was written", found="another")
         finally:
             lake.drop(trial)

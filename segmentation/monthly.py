@@ -80,16 +80,20 @@ def _tell_sql(options: argparse.Namespace, lake: Lake, log: Log) -> None:
 
 def _stream(options: argparse.Namespace, lake: Lake, log: Log) -> None:
     from segmentation.assign.stream import Frozen, score_stream
-    from segmentation.readings import read_limits
+    from segmentation.readings import read_limits, read_steps
     from segmentation.warehouse.models import load_model
 
     run_id = find_model(lake, options.model)
-    centers = read_centers(lake.read_rows(CENTROIDS, run_ids=[run_id]))
-    model, limits = load_model(lake.spark, f"{lake.models}/{run_id}"), read_limits(lake, run_id, segments=len(centers))
+    steps, centers = read_steps(lake, run_id)
     segments = sorted(lake.read_rows(SEGMENTS, run_ids=[run_id]), key=lambda row: int(row["segment_id"]))
-    frozen = Frozen(run_id, model, centers, limits, tuple(row["segment_key"] for row in segments))
+    limits = read_limits(lake, run_id, segments=len(centers))
+    frozen = Frozen(run_id, limits, tuple(row["segment_key"] for row in segments))
+    if steps is not None:
+        place = frozen.by_steps(steps)
+    else:
+        place = frozen.by_model(load_model(lake.spark, f"{lake.models}/{run_id}"), centers)
     with lake.locked("stream"):
-        rows = score_stream(lake.by_spark, frozen, options.source, options.checkpoint, files=options.files_per_batch)
+        rows = score_stream(lake.by_spark, place, options.source, options.checkpoint, files=options.files_per_batch)
     log.about(run_id=run_id)
     log.tell("streamed", f"{rows:,} rows scored with the model of {run_id}", rows=rows)
 

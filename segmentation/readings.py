@@ -15,11 +15,15 @@ from segmentation.config.schema import Config, FeatureSpec
 from segmentation.config.sources import AttributeSpec, CustomersSource
 from segmentation.errors import ModelError, PublishError
 from segmentation.run import Run
+from segmentation.score_sql import Steps, list_steps, read_centers
 from segmentation.tables import (
     ASSIGNMENTS,
+    CENTROIDS,
+    COMPONENTS,
     CUSTOMERS,
     DOUBLE,
     FEATURES,
+    GRID,
     PREPARATION,
     RUNS,
     STRING,
@@ -82,6 +86,14 @@ def load_model_of(run: Run, run_id: str) -> PipelineModel:
     if run_id not in run.hands.models:
         run.hands.models[run_id] = load_model(run.lake.spark, f"{run.lake.models}/{run_id}")
     return run.hands.models[run_id]
+
+
+def read_steps(lake: Lake, run_id: str) -> tuple[Steps | None, list[list[float]]]:
+    """Return a model's steps by its constants and its centres; no steps of a model that is not the nearest centre's."""
+    rows = {table: lake.read_rows(table, run_ids=[run_id]) for table in (GRID, PREPARATION, COMPONENTS, CENTROIDS)}
+    centers = read_centers(rows[CENTROIDS])
+    is_nearest = rows[PREPARATION] and {row["algorithm"] for row in rows[GRID]} == {"kmeans"}
+    return (list_steps(rows[PREPARATION], rows[COMPONENTS], centers) if is_nearest else None), centers
 
 
 def read_described(run: Run, table: Table) -> Rows:

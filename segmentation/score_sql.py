@@ -9,6 +9,7 @@ from segmentation.errors import ModelError
 from segmentation.tables import Rows
 
 SOURCE = "features"
+Steps = Sequence[tuple[str, Sequence[str]]]
 _PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-.,;:()[]<>=+*/&%#@!?|~^")
 
 
@@ -40,10 +41,10 @@ def write_sql(
     for name, columns in later:
         steps.append(f"{name} AS (\n  SELECT {_listed('customer_id', columns)}\n  FROM {last}\n)")
         last = name
-    second = "runner_up_segment_id" if len(centers) > 1 else "CAST(NULL AS INT) AS runner_up_segment_id"
     return (
         f"-- Scores customers with the model of run {run_id}. Read from a table of features, one row per customer.\n"
-        f"WITH {', '.join(steps)}\nSELECT customer_id, segment_id, SQRT(squared) AS distance, {second}\nFROM {last}\n"
+        f"WITH {', '.join(steps)}\n"
+        f"SELECT customer_id, segment_id, SQRT(squared) AS distance, runner_up_segment_id\nFROM {last}\n"
     )
 
 
@@ -51,7 +52,8 @@ def list_steps(preparation: Rows, components: Rows, centers: Sequence[Sequence[f
     """Return the steps of ``write_sql``, each its name and what it selects beside the customer from the one before.
 
     The first keeps every column of the source, which it calls ``f``; the last has ``segment_id``, ``squared`` (the squared
-    distance, scaled units) and, with more than one centre, ``runner_up_segment_id``.
+    distance, scaled units), and of the second nearest centre ``runner_up_segment_id`` and ``runner_up_squared``, null where
+    there is one centre.
     """
     rows = sorted(preparation, key=lambda row: row["position"])
     points = [_point(row) for row in rows]
@@ -132,13 +134,17 @@ def _squared_distance(center: Sequence[float]) -> str:
 def _nearest(segments: int) -> list[tuple[str, list[str]]]:
     names = [f"d_{segment}" for segment in range(segments)]
     if segments == 1:
-        return [("near", ["0 AS segment_id", "d_0 AS squared"])]
+        nothing = ["CAST(NULL AS INT) AS runner_up_segment_id", "CAST(NULL AS DOUBLE) AS runner_up_squared"]
+        return [("near", ["0 AS segment_id", "d_0 AS squared", *nothing])]
     least = f"LEAST({', '.join(names)})"
     others = [f"CASE WHEN segment_id = {place} THEN NULL ELSE {name} END" for place, name in enumerate(names)]
-    second = _which(f"LEAST({', '.join(others)})", others)
+    second = f"LEAST({', '.join(others)})"
     return [
         ("placed", [*names, f"{_which(least, names)} AS segment_id", f"{least} AS squared"]),
-        ("near", ["segment_id", "squared", f"{second} AS runner_up_segment_id"]),
+        (
+            "near",
+            ["segment_id", "squared", f"{_which(second, others)} AS runner_up_segment_id", f"{second} AS runner_up_squared"],
+        ),
     ]
 
 

@@ -23,15 +23,18 @@ from segmentation.pipeline import STAGES, Request, execute
 from segmentation.progress import Progress
 from segmentation.run import Run
 from segmentation.warehouse.lake import open_lake
-from segmentation.warehouse.session import SHORT_BYTES, open_session
+from segmentation.warehouse.session import TINY_BYTES, open_session
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("SEGMENTATION_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
-# Most tests have a few rows, which are gone before a query is compiled.
-INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+# Most tests have a few rows, which are gone before a query is compiled, and the session is that of tiny tables.
+_COMPILED = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+    "spark.sql.shuffle.partitions": "4",
+}
 
 
 # The dearest first: what is left for the end is shared best between processes when it is short.
@@ -68,11 +71,12 @@ def to_pandas(frame: DataFrame) -> Any:
 @contextmanager
 def compiled(spark: SparkSession) -> Iterator[None]:
     """Compile queries in the block, for tables of many rows."""
-    for name, value in COMPILED.items():
+    former = {name: spark.conf.get(name) for name in _COMPILED}
+    for name, value in _COMPILED.items():
         spark.conf.set(name, value)
     yield
-    for name, value in INTERPRETED.items():
-        spark.conf.set(name, value)
+    for name, value in former.items():
+        spark.conf.set(name, str(value))
 
 
 def run_all(spark: SparkSession, config: str, run_id: str = "r1", stages: tuple[str, ...] = tuple(STAGES), **options: Any) -> Run:
@@ -82,10 +86,10 @@ def run_all(spark: SparkSession, config: str, run_id: str = "r1", stages: tuple[
 
 @pytest.fixture(scope="session")
 def jvm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    settings = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("catalog")), **INTERPRETED}
+    settings = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("catalog"))}
     # One at a time: the first start ever fetches the JARs, and two would fetch into one folder.
     with FileLock(Path(gettempdir(), "customer-segmentation-tests.lock")):
-        session, _ = open_session(settings=settings, source_bytes=SHORT_BYTES)
+        session, _ = open_session(settings=settings, source_bytes=TINY_BYTES)
     yield session
     session.stop()
 

@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from segmentation.money import as_money
+from segmentation.score_sql import Steps
 
 _FAR = 1.5  # times the 99th percentile: one in a hundred lies beyond that itself
 _NOW = "now__id"
@@ -30,7 +31,7 @@ class Former:
     hidden: frozenset[int] = frozenset()
 
 
-def place_by_steps(members: DataFrame, steps: Sequence[tuple[str, Sequence[str]]]) -> DataFrame:
+def place_by_steps(members: DataFrame, steps: Steps) -> DataFrame:
     """Return what is asked of ``members``, with ``mid_id`` and ``distance``: the former model's segment, how far from its centre.
 
     Parameters
@@ -43,11 +44,24 @@ def place_by_steps(members: DataFrame, steps: Sequence[tuple[str, Sequence[str]]
     pyspark.errors.AnalysisException
         If the former model needs features that these customers do not have.
     """
-    placed = members.drop("features").withColumnRenamed("segment_id", _NOW).alias("f")
-    for place, (_, columns) in enumerate(steps):
-        placed = placed.selectExpr(*(("customer_id", _NOW, "revenue") if place else ("f.*",)), *columns)
+    beside = members.drop("features").withColumnRenamed("segment_id", _NOW)
+    placed = take_steps(beside, steps, kept=("customer_id", _NOW, "revenue"))
     distance = F.sqrt("squared").alias("distance")
     return placed.select("customer_id", F.col(_NOW).alias("segment_id"), "revenue", F.col("segment_id").alias("mid_id"), distance)
+
+
+def take_steps(features: DataFrame, steps: Steps, *, kept: Sequence[str]) -> DataFrame:
+    """Return the columns ``kept`` of ``features`` (customer_id unique) beside those of the last of ``score_sql.list_steps``.
+
+    Raises
+    ------
+    pyspark.errors.AnalysisException
+        If the model needs features that are not there.
+    """
+    placed = features.alias("f")
+    for place, (_, columns) in enumerate(steps):
+        placed = placed.selectExpr(*(kept if place else ("f.*",)), *columns)
+    return placed
 
 
 def place_by_model(members: DataFrame, model: PipelineModel, centers: Sequence[Sequence[float]]) -> DataFrame:

@@ -26,18 +26,15 @@ from segmentation.assign.movement import Former, count_moves, forget_far, place_
 from segmentation.clustering.members import evaluate_by_spark, measure_members
 from segmentation.errors import ModelError
 from segmentation.money import as_money
-from segmentation.readings import load_model_of, place_members, read_limits
+from segmentation.readings import load_model_of, place_members, read_limits, read_steps
 from segmentation.run import Run, check_featured, note
-from segmentation.score_sql import list_steps, read_centers
+from segmentation.score_sql import read_centers
 from segmentation.small_groups import find_hidden
 from segmentation.tables import (
     ASSIGNMENTS,
     CENTROIDS,
-    COMPONENTS,
     FEATURES,
-    GRID,
     LINEAGE,
-    PREPARATION,
     PROFILES,
     PUBLISHED,
     REACH,
@@ -177,15 +174,12 @@ def _own_lineage(run: Run) -> Rows:
 
 def _label_again(run: Run, members: DataFrame, former: Former) -> DataFrame | None:
     """Return the members with the segment that the former model gives them; None where it cannot tell."""
-    of_model = [former.model_run_id]
-    constants = (run.lake.read_rows(table, run_ids=of_model) for table in (GRID, PREPARATION, COMPONENTS, CENTROIDS))
-    grid, preparation, components, centers = constants
-    is_nearest = bool(preparation) and {row["algorithm"] for row in grid} == {"kmeans"}
+    steps, centers = read_steps(run.lake, former.model_run_id)
     try:
-        if is_nearest:  # no need to load the model, at two Spark jobs for each of its stages
-            placed = place_by_steps(members, list_steps(preparation, components, read_centers(centers)))
+        if steps is not None:  # no need to load the model, at two Spark jobs for each of its stages
+            placed = place_by_steps(members, steps)
         else:
-            placed = place_by_model(members, load_model_of(run, former.model_run_id), read_centers(centers))
+            placed = place_by_model(members, load_model_of(run, former.model_run_id), centers)
     except (ModelError, PySparkException, ValueError):  # removed to save room, or it needs other features
         return None
     return forget_far(placed, former.reach)

@@ -1,31 +1,72 @@
 """A Delta table of features, read as a stream, to ``streamed_assignments``: each row once, however often it is stopped."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyspark.ml import PipelineModel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from segmentation.assign.assignments import Keys, build_assignments
+from segmentation.assign.movement import take_steps
+from segmentation.score_sql import Steps
 from segmentation.tables import STREAMED_ASSIGNMENTS
 from segmentation.warehouse.spark_store import SparkStore
+
+Place = Callable[[DataFrame], DataFrame]
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """The model of a run: its stages, its centres of shape (k, dimensions), each segment's limit (scaled units) and key."""
+    """The segments of a run's model: each one's limit (scaled units) and key, and what places features in them.
+
+    ``place`` takes rows of ``tables.FEATURES`` and returns what ``tables.STREAMED_ASSIGNMENTS`` says of each, but the batch.
+    """
 
     run_id: str
-    model: PipelineModel
-    centers: Sequence[Sequence[float]]
     limits: Sequence[float]
     keys: tuple[str, ...]
 
+    def by_steps(self, steps: Steps) -> Place:
+        """Return what places by the constants of a nearest centre's model, which takes neither Python nor vectors."""
 
-def score_stream(store: SparkStore, frozen: Frozen, source: str, checkpoint: str, *, files: int) -> int:
+        def place(features: DataFrame) -> DataFrame:
+            placed = take_steps(features, steps, kept=["customer_id"])
+            distance = F.sqrt("squared")
+            return placed.select(
+                F.lit(self.run_id).alias("run_id"),
+                "customer_id",
+                "segment_id",
+                distance.alias("distance"),
+                "runner_up_segment_id",
+                (F.sqrt("runner_up_squared") - distance).alias("margin"),
+                (distance > _of_segment(self.limits)).alias("is_unlike"),
+                _of_segment(self.keys).alias("segment_key"),
+            )
+
+        return place
+
+    def by_model(self, model: PipelineModel, centers: Sequence[Sequence[float]]) -> Place:
+        """Return what places by a saved model; its ``centers`` have shape (k, dimensions), scaled units."""
+        # The silhouette of a batch would say nothing: it is left out, and so no members are counted.
+        nobody = [None] * len(centers)
+
+        def place(features: DataFrame) -> DataFrame:
+            labelled = model.transform(features).select("customer_id", "features", "prediction")
+            how: Mapping[str, Any] = {"keys": Keys(self.keys), "run_id": self.run_id, "limits": self.limits}
+            return build_assignments(labelled, centers, nobody, **how)
+
+        return place
+
+
+def _of_segment(values: Sequence[float | str]) -> Column:
+    """Return the value of each row's segment."""
+    return F.element_at(F.array(*map(F.lit, values)), F.col("segment_id") + 1)
+
+
+def score_stream(store: SparkStore, place: Place, source: str, checkpoint: str, *, files: int) -> int:
     """Score what the source holds beyond what the checkpoint remembers, then end; return the rows read.
 
     A batch that was written before a kill, but not remembered, comes again and is not written again: Delta keeps the
@@ -39,13 +80,7 @@ def score_stream(store: SparkStore, frozen: Frozen, source: str, checkpoint: str
     spark = store.spark
 
     def write(features: DataFrame, batch_id: int) -> None:
-        labelled = frozen.model.transform(features).select("customer_id", "features", "prediction")
-        # The silhouette of a batch would say nothing: it is left out, and so no members are counted.
-        nobody = [None] * len(frozen.centers)
-        placed = build_assignments(
-            labelled, frozen.centers, nobody, keys=Keys(frozen.keys), run_id=frozen.run_id, limits=frozen.limits
-        )
-        numbered = placed.withColumn("batch_id", F.lit(batch_id).cast("bigint"))
+        numbered = place(features).withColumn("batch_id", F.lit(batch_id).cast("bigint"))
         store.append_once(numbered, STREAMED_ASSIGNMENTS, writer=_writer(spark, checkpoint), batch_id=batch_id)
 
     stream = spark.readStream.format("delta").option("maxFilesPerTrigger", files).load(source)

@@ -51,6 +51,11 @@ class ArrowStore:
         wanted = "true" if run_ids is None else " OR ".join(map(by_run, run_ids))
         return self.query(table, f"SELECT * FROM {{slice}} WHERE {wanted}")
 
+    def slice(self, table: Table, run_id: str) -> pa.Table:
+        """Return a run's rows, all columns of the stored table."""
+        schema = pa.schema(self._open(table).schema().to_arrow())
+        return self._ask(table, f"SELECT * FROM {{slice}} WHERE {by_run(run_id)}").read_all().select(schema.names).cast(schema)
+
     def replace(self, rows: pa.Table, table: Table, run_id: str | None) -> None:
         """Replace the slice of ``run_id``, or without one the whole table, in one commit; make the table where there is none.
 
