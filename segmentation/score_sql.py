@@ -9,6 +9,7 @@ from segmentation.errors import ModelError
 from segmentation.tables import Rows
 
 SOURCE = "features"
+DISTANCES = "apart"
 Steps = Sequence[tuple[str, Sequence[str]]]
 _PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-.,;:()[]<>=+*/&%#@!?|~^")
 
@@ -44,27 +45,31 @@ def write_sql(
     return (
         f"-- Scores customers with the model of run {run_id}. Read from a table of features, one row per customer.\n"
         f"WITH {', '.join(steps)}\n"
-        f"SELECT customer_id, segment_id, SQRT(squared) AS distance, runner_up_segment_id\nFROM {last}\n"
+        f"SELECT customer_id, segment_id, SQRT(_squared) AS distance, runner_up_segment_id\nFROM {last}\n"
     )
 
 
-def list_steps(preparation: Rows, components: Rows, centers: Sequence[Sequence[float]]) -> list[tuple[str, list[str]]]:
+def list_steps(
+    preparation: Rows, components: Rows, centers: Sequence[Sequence[float]], *, log1p: str = "LN(1.0E0 + {})"
+) -> list[tuple[str, list[str]]]:
     """Return the steps of ``write_sql``, each its name and what it selects beside the customer from the one before.
 
-    The first keeps every column of the source, which it calls ``f``; the last has ``segment_id``, ``squared`` (the squared
-    distance, scaled units), and of the second nearest centre ``runner_up_segment_id`` and ``runner_up_squared``, null where
-    there is one centre.
+    The first keeps every column of the source, which it calls ``f``; the last has ``segment_id``, ``_squared`` (the squared
+    distance, scaled units), and of the second nearest centre ``runner_up_segment_id`` and ``_runner_up_squared``, null where
+    there is one centre. Columns that begin with ``_`` cannot be a feature's. Those before the step ``DISTANCES`` have the
+    coordinates ``_x_0``, ``_x_1``, ... in scaled units. ``log1p`` is the logarithm of one more as every engine knows it; Spark's own
+    is that of the saved model to the last bit.
     """
     rows = sorted(preparation, key=lambda row: row["position"])
-    points = [_point(row) for row in rows]
+    points = [_point(row, log1p) for row in rows]
     filled = {row["source_column"]: _filled(row) for row in rows if row["kind"] in ("number", "ordinal")}
     for place, name in enumerate(filled):
-        points = [one.replace(f"<{name}>", f"n_{place}") for one in points]
-    steps = [("filled", _numbered("n", filled.values())), ("prepared", _numbered("x", points))]
+        points = [one.replace(f"<{name}>", f"_n_{place}") for one in points]
+    steps = [("filled", _numbered("_n", filled.values())), ("prepared", _numbered("_x", points))]
     if components:
         width = 1 + max(row["component"] for row in components)
-        steps.append(("turned", _numbered("x", [_component(components, place) for place in range(width)])))
-    steps.append(("apart", _numbered("d", map(_squared_distance, centers))))
+        steps.append(("turned", _numbered("_x", [_component(components, place) for place in range(width)])))
+    steps.append((DISTANCES, _numbered("_d", map(_squared_distance, centers))))
     return [*steps, *_nearest(len(centers))]
 
 
@@ -106,7 +111,7 @@ def _filled(row: Mapping[str, Any]) -> str:
     return value
 
 
-def _point(row: Mapping[str, Any]) -> str:
+def _point(row: Mapping[str, Any], log1p: str) -> str:
     """Return a coordinate; ``<column>`` stands for its filled number."""
     column, weight = row["source_column"], _number(row["weight"])
     if row["kind"] == "level":
@@ -116,34 +121,34 @@ def _point(row: Mapping[str, Any]) -> str:
         return f"CASE WHEN {column} IS NULL THEN {weight} ELSE {_number(0)} END"
     value = f"<{column}>"
     if row["is_log"]:
-        value = f"SIGN({value}) * LN({_number(1)} + ABS({value}))"
+        value = f"SIGN({value}) * {log1p.format(f'ABS({value})')}"
     # Multiplied by the inverse, as Spark's scalers do, so that both come to the same last bit.
     return f"({value} - {_number(row['center'])}) * {_number(1 / row['scale'])} * {weight}"
 
 
 def _component(components: Rows, component: int) -> str:
     own = sorted((row for row in components if row["component"] == component), key=lambda row: row["position"])
-    return " + ".join(f"{_number(row['loading'])} * x_{row['position']}" for row in own)
+    return " + ".join(f"{_number(row['loading'])} * _x_{row['position']}" for row in own)
 
 
 def _squared_distance(center: Sequence[float]) -> str:
-    apart = [f"(x_{place} - {_number(value)})" for place, value in enumerate(center)]
+    apart = [f"(_x_{place} - {_number(value)})" for place, value in enumerate(center)]
     return " + ".join(f"{one} * {one}" for one in apart)
 
 
 def _nearest(segments: int) -> list[tuple[str, list[str]]]:
-    names = [f"d_{segment}" for segment in range(segments)]
+    names = [f"_d_{segment}" for segment in range(segments)]
     if segments == 1:
-        nothing = ["CAST(NULL AS INT) AS runner_up_segment_id", "CAST(NULL AS DOUBLE) AS runner_up_squared"]
-        return [("near", ["0 AS segment_id", "d_0 AS squared", *nothing])]
+        nothing = ["CAST(NULL AS INT) AS runner_up_segment_id", "CAST(NULL AS DOUBLE) AS _runner_up_squared"]
+        return [("near", ["0 AS segment_id", "_d_0 AS _squared", *nothing])]
     least = f"LEAST({', '.join(names)})"
     others = [f"CASE WHEN segment_id = {place} THEN NULL ELSE {name} END" for place, name in enumerate(names)]
     second = f"LEAST({', '.join(others)})"
     return [
-        ("placed", [*names, f"{_which(least, names)} AS segment_id", f"{least} AS squared"]),
+        ("placed", [*names, f"{_which(least, names)} AS segment_id", f"{least} AS _squared"]),
         (
             "near",
-            ["segment_id", "squared", f"{_which(second, others)} AS runner_up_segment_id", f"{second} AS runner_up_squared"],
+            ["segment_id", "_squared", f"{_which(second, others)} AS runner_up_segment_id", f"{second} AS _runner_up_squared"],
         ),
     ]
 

@@ -71,12 +71,12 @@ def to_pandas(frame: DataFrame) -> Any:
 @contextmanager
 def compiled(spark: SparkSession) -> Iterator[None]:
     """Compile queries in the block, for tables of many rows."""
-    former = {name: spark.conf.get(name) for name in _COMPILED}
+    former = {name: str(spark.conf.get(name)) for name in _COMPILED}
     for name, value in _COMPILED.items():
         spark.conf.set(name, value)
     yield
     for name, value in former.items():
-        spark.conf.set(name, str(value))
+        spark.conf.set(name, value)
 
 
 def run_all(spark: SparkSession, config: str, run_id: str = "r1", stages: tuple[str, ...] = tuple(STAGES), **options: Any) -> Run:

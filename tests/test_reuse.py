@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -66,14 +67,22 @@ def tables_of(run: Run) -> dict[str, list[str]]:
     return {name: sorted(str({k: v for k, v in row.items() if k not in _OWN}) for row in rows) for name, rows in found.items()}
 
 
+@pytest.fixture(scope="module")
+def shop(jvm: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, Run]]:
+    """The folder of a shop, its configuration, and a run of it."""
+    folder = tmp_path_factory.mktemp("shop")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(KEY_VARIABLE, "a key of sixteen letters")
+        config = write_shop(folder)
+        yield folder, config, run_all(jvm, config, "first")
+
+
 def test_another_k_of_a_run_makes_the_tables_of_a_whole_run(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, shop: tuple[Path, str, Run], tmp_path: Path
 ) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, "a key of sixteen letters")
-    config = write_shop(tmp_path)
-    first = run_all(spark, config, "first")
+    folder, config, first = shop
     other = 3 if first.read_rows(RUNS)[0]["k"] == 2 else 2
-    shutil.copytree(tmp_path / "w", tmp_path / "whole")
+    shutil.copytree(folder / "w", tmp_path / "whole")
 
     taken = ask(spark, config, "again", k=other)
     whole = ask(spark, config, "again", "none", k=other, warehouse=str(tmp_path / "whole"))
@@ -89,9 +98,11 @@ def test_another_k_of_a_run_makes_the_tables_of_a_whole_run(
     assert jobs["ingest"] + jobs["features"] == 0
 
 
-def test_a_run_is_not_taken_over_where_anything_that_shapes_it_differs(spark: SparkSession, tmp_path: Path) -> None:
-    config = write_shop(tmp_path)
-    lake = run_all(spark, config, "first").lake
+def test_a_run_is_not_taken_over_where_anything_that_shapes_it_differs(
+    spark: SparkSession, shop: tuple[Path, str, Run], tmp_path: Path
+) -> None:
+    folder, config, first = shop
+    lake = first.lake
 
     def objection(config: str, asked: str | None = "first", run_id: str = "new", **options: Any) -> str:
         with pytest.raises(PublishError) as raised:
@@ -108,14 +119,14 @@ def test_a_run_is_not_taken_over_where_anything_that_shapes_it_differs(spark: Sp
     private = tmp_path / "private.yaml"
     private.write_text(Path(config).read_text() + "privacy: {raw_records: 'off'}\n")
     assert "expected 0 records as they were read, as privacy.raw_records asks, found 1" in objection(str(private), k=3)
-    orders = tmp_path / "orders.csv"
+    orders = folder / "orders.csv"
     stat = orders.stat()
     os.utime(orders, (stat.st_atime, stat.st_mtime + 5))
     assert "expected the source files that it read, found other files, sizes or times of change" in objection(config, k=3)
     os.utime(orders, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    shutil.move(tmp_path / "w/models/first", tmp_path / "aside")
+    shutil.move(folder / "w/models/first", tmp_path / "aside")
     assert "expected its model, which prepares the features, found none" in objection(config, k=3)
-    shutil.move(tmp_path / "aside", tmp_path / "w/models/first")
+    shutil.move(tmp_path / "aside", folder / "w/models/first")
     rows = lake.read_rows(FEATURES, run_ids=["first"])
     lake.write_rows(rows[1:], FEATURES, run_id="first")
     assert "expected its 90 rows of features, found 89" in objection(config, k=3)

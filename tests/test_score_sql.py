@@ -2,6 +2,8 @@
 
 import math
 import random
+import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -59,10 +61,17 @@ def answers(spark: SparkSession, rows: list[Any], schema: str, text: str, tmp_pa
 
 
 def score(
-    spark: SparkSession, tmp_path: Path, ingredients: list[Ingredient], *, scaler: str, pca: int | None = None, k: int = 6
+    spark: SparkSession,
+    tmp_path: Path,
+    ingredients: list[Ingredient],
+    *,
+    scaler: str,
+    pca: int | None = None,
+    k: int = 6,
+    schema: str = SCHEMA,
 ) -> None:
     """Hold the query against the assignments on customers of the training and on others."""
-    seen = spark.createDataFrame(make_rows(600, seed=1), SCHEMA).coalesce(1)
+    seen = spark.createDataFrame(make_rows(600, seed=1), schema).coalesce(1)
     plan = plan_preparation(seen, ingredients, scaler=scaler, pca_components=pca)
     prepared = fit_preparation(seen, plan)
     points = np.array([row["features"].toArray() for row in prepared.model.transform(seen).select("features").collect()])
@@ -73,16 +82,24 @@ def score(
         ("new", -0.0, Decimal("1e9"), 0, "platinum", "XXL"),
         ("none", None, None, None, None, None),
     ]
-    labelled = model.transform(spark.createDataFrame(others, SCHEMA).coalesce(1))
+    labelled = model.transform(spark.createDataFrame(others, schema).coalesce(1))
     assigned = collect_assignments(labelled, centers.tolist(), [None] * k, keys=KEYS, run_id="r").to_pylist()
 
     text = write_sql(preparation_rows(plan, prepared), component_rows(prepared), centers.tolist(), run_id="r")
 
     expected = sorted((row["customer_id"], row["segment_id"], row["runner_up_segment_id"], row["distance"]) for row in assigned)
-    for found in answers(spark, others, SCHEMA, text, tmp_path):
+    for found in answers(spark, others, schema, text, tmp_path):
         assert [(row[0], row[1], row[3]) for row in found] == [row[:3] for row in expected]
         np.testing.assert_allclose([row[2] for row in found], [row[3] for row in expected], rtol=1e-9, atol=1e-9)
     assert len({row[1] for row in expected}) > min(k, 3) - 1
+
+
+def test_features_called_like_the_columns_of_a_query(spark: SparkSession, tmp_path: Path) -> None:
+    names = {"spend": "n_1", "visits": "x_0", "orders": "d_0", "plan": "squared", "size": "f"}
+    ingredients = [replace(one, name=names[one.name]) for one in MIXED]
+    schema = ", ".join(f"{names.get(name, name)} {kind}" for name, kind in re.findall(r"(\w+) ([\w()]+(?:,\d+\))?)", SCHEMA))
+
+    score(spark, tmp_path, ingredients, scaler="standard", schema=schema)
 
 
 @pytest.mark.parametrize("scaler", list(SCALERS))

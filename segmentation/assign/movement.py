@@ -10,10 +10,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from segmentation.money import as_money
+from segmentation.readings import take_steps
 from segmentation.score_sql import Steps
 
 _FAR = 1.5  # times the 99th percentile: one in a hundred lies beyond that itself
-_NOW = "now__id"
+_NOW, PAID = "_now", "_paid"  # of no feature: their names begin with letters
 HISTORY = ("former_key", "former_previous", "former_changed", "former_since")
 
 
@@ -36,7 +37,7 @@ def place_by_steps(members: DataFrame, steps: Steps) -> DataFrame:
 
     Parameters
     ----------
-    members : ``customer_id`` (unique), ``segment_id``, ``revenue`` and the columns of ``tables.FEATURES``
+    members : ``customer_id`` (unique), ``segment_id``, ``PAID`` and the columns of ``tables.FEATURES``
     steps : the former model by ``score_sql.list_steps``
 
     Raises
@@ -45,23 +46,9 @@ def place_by_steps(members: DataFrame, steps: Steps) -> DataFrame:
         If the former model needs features that these customers do not have.
     """
     beside = members.drop("features").withColumnRenamed("segment_id", _NOW)
-    placed = take_steps(beside, steps, kept=("customer_id", _NOW, "revenue"))
-    distance = F.sqrt("squared").alias("distance")
-    return placed.select("customer_id", F.col(_NOW).alias("segment_id"), "revenue", F.col("segment_id").alias("mid_id"), distance)
-
-
-def take_steps(features: DataFrame, steps: Steps, *, kept: Sequence[str]) -> DataFrame:
-    """Return the columns ``kept`` of ``features`` (customer_id unique) beside those of the last of ``score_sql.list_steps``.
-
-    Raises
-    ------
-    pyspark.errors.AnalysisException
-        If the model needs features that are not there.
-    """
-    placed = features.alias("f")
-    for place, (_, columns) in enumerate(steps):
-        placed = placed.selectExpr(*(kept if place else ("f.*",)), *columns)
-    return placed
+    placed = take_steps(beside, steps, kept=("customer_id", _NOW, PAID))
+    now, distance = F.col(_NOW).alias("segment_id"), F.sqrt("_squared").alias("distance")
+    return placed.select("customer_id", now, F.col(PAID).alias("revenue"), F.col("segment_id").alias("mid_id"), distance)
 
 
 def place_by_model(members: DataFrame, model: PipelineModel, centers: Sequence[Sequence[float]]) -> DataFrame:
@@ -74,7 +61,7 @@ def place_by_model(members: DataFrame, model: PipelineModel, centers: Sequence[S
     """
     distance = _distance(centers).alias("distance")
     return model.transform(members.drop("features")).select(
-        "customer_id", "segment_id", "revenue", F.col("prediction").alias("mid_id"), distance
+        "customer_id", "segment_id", F.col(PAID).alias("revenue"), F.col("prediction").alias("mid_id"), distance
     )
 
 

@@ -22,7 +22,7 @@ from segmentation.assign.identity import (
     tell,
 )
 from segmentation.assign.lineage import find_shifts, lineage_rows, transition_rows
-from segmentation.assign.movement import Former, count_moves, forget_far, place_by_model, place_by_steps, read_history
+from segmentation.assign.movement import PAID, Former, count_moves, forget_far, place_by_model, place_by_steps, read_history
 from segmentation.clustering.members import evaluate_by_spark, measure_members
 from segmentation.errors import ModelError
 from segmentation.money import as_money
@@ -129,14 +129,14 @@ def _match(run: Run, members: DataFrame, former: Former | None, segments: int) -
     is_same_model = run.scored_with == former.model_run_id
     revenue = run.config.revenue_feature
     paid = as_money(revenue) if revenue in members.columns and revenue is not None else F.lit(None).cast("decimal(28,6)")
-    now = members.withColumn("revenue", paid)
+    now, paid = members.withColumn(PAID, paid), F.col(PAID).alias("revenue")
     if is_same_model:
-        labelled: DataFrame | None = now.select("customer_id", "segment_id", "revenue", F.col("segment_id").alias("mid_id"))
+        labelled: DataFrame | None = now.select("customer_id", "segment_id", paid, F.col("segment_id").alias("mid_id"))
     else:
         labelled = _label_again(run, now, former)
     basis = "customers" if labelled is None else "models"
     if labelled is None:
-        labelled = now.select("customer_id", "segment_id", "revenue", F.lit(None).cast("int").alias("mid_id"))
+        labelled = now.select("customer_id", "segment_id", paid, F.lit(None).cast("int").alias("mid_id"))
     before = (run.lake.read(table, run_id=former.run_id) for table in (ASSIGNMENTS, FEATURES))
     moves = [row.asDict() for row in count_moves(labelled, *before, revenue=revenue).collect()]
     if run.scored_with:

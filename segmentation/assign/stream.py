@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from segmentation.assign.assignments import Keys, build_assignments
-from segmentation.assign.movement import take_steps
+from segmentation.readings import take_steps
 from segmentation.score_sql import Steps
 from segmentation.tables import STREAMED_ASSIGNMENTS
 from segmentation.warehouse.spark_store import SparkStore
@@ -34,14 +34,14 @@ class Frozen:
 
         def place(features: DataFrame) -> DataFrame:
             placed = take_steps(features, steps, kept=["customer_id"])
-            distance = F.sqrt("squared")
+            distance = F.sqrt("_squared")
             return placed.select(
                 F.lit(self.run_id).alias("run_id"),
                 "customer_id",
                 "segment_id",
                 distance.alias("distance"),
                 "runner_up_segment_id",
-                (F.sqrt("runner_up_squared") - distance).alias("margin"),
+                (F.sqrt("_runner_up_squared") - distance).alias("margin"),
                 (distance > _of_segment(self.limits)).alias("is_unlike"),
                 _of_segment(self.keys).alias("segment_key"),
             )

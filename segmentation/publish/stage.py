@@ -11,7 +11,7 @@ from segmentation.publish.audit import check_members, check_rows, check_silhouet
 from segmentation.publish.drift import drift_rows, find_drift, hide_few, judge_drift, measure_excess
 from segmentation.publish.placed import collect_now, collect_then
 from segmentation.publish.pointer import publish_run
-from segmentation.readings import load_model_of, place_members, read_described, read_laid_out
+from segmentation.readings import place_members, place_with, read_described, read_laid_out
 from segmentation.run import Run, check_featured
 from segmentation.score_sql import read_centers
 from segmentation.tables import (
@@ -135,11 +135,7 @@ def _judge(run: Run, known: dict[str, Any]) -> tuple[str, Rows] | None:
     if lacking := sorted(set(kinds) - set(laid_out.columns)):
         return f"not compared with the champion {model_run_id}: there is no {', '.join(lacking)}", []
     centers = read_centers(lake.read_rows(CENTROIDS, run_ids=[model_run_id]))
-    if run.scored_with:
-        members = place_members(run, known)
-    else:
-        placed = load_model_of(run, model_run_id).transform(laid_out)
-        members = placed.withColumnRenamed("prediction", "segment_id")
+    members = place_members(run, known) if run.scored_with else place_with(run, model_run_id, laid_out)
     now, points = collect_now(members, centers, kinds, customers=known["customers"])
     features, assignments = (lake.read(table, run_id=model_run_id) for table in (FEATURES, ASSIGNMENTS))
     then = collect_then(features, assignments, kinds, customers=lake.store.count(ASSIGNMENTS, model_run_id))
