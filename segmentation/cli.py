@@ -148,7 +148,8 @@ def _open_and_do(options: argparse.Namespace, log: Log) -> None:
     check_pyspark()
     from segmentation.warehouse.session import open_session
 
-    spark, is_own = open_session(verbose=options.verbose, places=config.places)
+    size = monthly.measure_source(options)
+    spark, is_own = open_session(verbose=options.verbose, source_bytes=size, places=config.places)
     try:
         do(options, open_lake(config.warehouse, spark), log)
     finally:

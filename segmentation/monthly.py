@@ -44,6 +44,14 @@ def needs_spark(name: str) -> bool:
     return name == "stream"
 
 
+def measure_source(options: argparse.Namespace) -> int | None:
+    """Return how much a command reads, counted as ``measure_sources`` does; None where that cannot be known."""
+    from segmentation.ingest.files import measure_files
+
+    size = measure_files(options.source) if needs_spark(options.command) else None
+    return None if size is None else size // 4
+
+
 def carry_out(options: argparse.Namespace, lake: Lake, log: Log) -> None:
     """Do what a command of ``TOLD`` asks for, and tell what was done."""
     _COMMANDS[options.command](options, lake, log)

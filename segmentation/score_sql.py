@@ -57,8 +57,8 @@ def list_steps(
     The first keeps every column of the source, which it calls ``f``; the last has ``segment_id``, ``_squared`` (the squared
     distance, scaled units), and of the second nearest centre ``runner_up_segment_id`` and ``_runner_up_squared``, null where
     there is one centre. Columns that begin with ``_`` cannot be a feature's. Those before the step ``DISTANCES`` have the
-    coordinates ``_x_0``, ``_x_1``, ... in scaled units. ``log1p`` is the logarithm of one more as every engine knows it; Spark's own
-    is that of the saved model to the last bit.
+    coordinates ``_x_0``, ``_x_1``, ... in scaled units.
+    ``log1p`` is the logarithm of one more as every engine knows it; Spark's own is the saved model's to the last bit.
     """
     rows = sorted(preparation, key=lambda row: row["position"])
     points = [_point(row, log1p) for row in rows]

@@ -24,6 +24,7 @@ from segmentation.run import Run
 from segmentation.tables import (
     ASSIGNMENTS,
     CHAMPIONS,
+    CHECKS,
     CURRENT,
     CUSTOMERS,
     DECISION,
@@ -301,17 +302,19 @@ def test_a_run_that_failed_is_resumed_after_its_last_whole_stage(
 
 
 def test_customers_without_orders_are_set_aside_or_kept(jvm: SparkSession, tmp_path: Path) -> None:
-    (tmp_path / "c.csv").write_text("id,age\n1,30\n2,40\nx,50\n")
+    (tmp_path / "c.csv").write_text("id,age\n1,30\n2,40\nx,50\nX,60\n")
     customers = "  customers: {format: csv, path: %s/c.csv, customer_id: id, attributes: {age: {from: age, type: number}}}\n"
     text = Path(write_small(tmp_path)).read_text().replace("features:", customers % tmp_path + "features:")
-    counts = {}
+    counts, alike = {}, {}
     for policy in ("exclude", "include"):
         (tmp_path / f"{policy}.yaml").write_text(text.replace("features:", f"features:\n  customers_without_orders: {policy}"))
         run = run_all(jvm, str(tmp_path / f"{policy}.yaml"), policy, ("ingest", "features"))
         aside = sum(row["rows"] for row in run.read_rows(ROW_COUNTS) if row["outcome"] != KEPT)
         counts[policy] = (first_row(run.read(RUNS))["customers"], aside)
+        alike[policy] = [row["said"] for row in run.read_rows(CHECKS) if row["check"] == "ids_differ_by_case"]
 
-    assert counts == {"exclude": (60, 1), "include": (61, 0)}
+    assert counts == {"exclude": (60, 2), "include": (62, 0)}
+    assert alike == {"exclude": [], "include": ["fewer than 10 ids equal another but for capital letters"]}
 
 
 def write_small(tmp_path: Path) -> str:

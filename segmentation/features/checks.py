@@ -25,7 +25,8 @@ def observed(*, has_orders: bool, numbers: Sequence[str]) -> list[Column]:
     days = [F.min("recency_days").alias("stale_days"), F.max("tenure_days").alias("history_days")] if has_orders else []
     return [
         F.count("*").alias("customers"),
-        F.count_distinct(F.lower("customer_id")).alias("folded"),
+        F.count_if(F.lower("customer_id") != F.col("customer_id")).alias("with_capitals"),
+        F.count_if(F.upper("customer_id") != F.col("customer_id")).alias("with_small_letters"),
         F.count_if(is_beyond_ascii()).alias("beyond"),
         F.count_if(F.col("recency_days").isNotNull()).alias("with_orders"),
         *days,
@@ -38,12 +39,17 @@ def is_beyond_ascii() -> Column:
     return F.octet_length("customer_id") != F.length("customer_id")
 
 
+def can_differ_by_case(row: Mapping[str, Any]) -> bool:
+    """Say of a row of ``observed`` whether two ids may be equal but for capital letters; seldom, and it is dear to count."""
+    return bool(row["with_capitals"] and row["with_small_letters"] + row["beyond"])
+
+
 def check_customers(row: Mapping[str, Any], *, ids: Iterable[str], min_cell: int = 0) -> Rows:
     """Return rows of ``tables.CHECKS`` about the customers.
 
     Parameters
     ----------
-    row : of ``observed``
+    row : of ``observed``, and ``folded``: different ids once none has capital letters
     ids : those of ``is_beyond_ascii``
     min_cell : fewer customers are not counted, but called fewer
     """

@@ -3,10 +3,19 @@
 import json
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from segmentation.catalogue import BY_NAME
 from segmentation.clustering.fits import count_partitions, lay_out
-from segmentation.features.checks import MOST_IDS, check_counts, check_customers, check_overlap, is_beyond_ascii, observed
+from segmentation.features.checks import (
+    MOST_IDS,
+    can_differ_by_case,
+    check_counts,
+    check_customers,
+    check_overlap,
+    is_beyond_ascii,
+    observed,
+)
 from segmentation.features.orders import build_features as join_features
 from segmentation.features.orders import build_order_features, name_shares, rank_categories
 from segmentation.readings import attribute_columns, computed_shares, customers_table
@@ -59,6 +68,9 @@ def _suspect(run: Run, laid_out: DataFrame) -> Rows:
     numbers = [name for name, kind in laid_out.dtypes if name in use and use[name].role == "cluster" and kind != "string"]
     has_orders = run.config.sources.transactions is not None
     row = laid_out.agg(*observed(has_orders=has_orders, numbers=numbers)).collect()[0].asDict()
+    row["folded"] = row["customers"]
+    if can_differ_by_case(row):
+        row["folded"] = laid_out.agg(F.count_distinct(F.lower("customer_id"))).collect()[0][0]
     ids = []
     if 0 < row["beyond"] <= MOST_IDS:
         ids = [one["customer_id"] for one in laid_out.where(is_beyond_ascii()).select("customer_id").collect()]
@@ -82,9 +94,13 @@ def _lay_out(run: Run, features: DataFrame) -> tuple[DataFrame, int, int]:
     """Return the features in the canonical layout, cached; a bound of their number; and the partitions."""
     asked = run.config.clustering.partitions
     sources = {"transactions", "customers"}
-    bound = sum(row["rows"] for row in run.read_rows(ROW_COUNTS) if row["outcome"] == KEPT and row["source"] in sources)
-    if asked or count_partitions(bound) == 1:
-        partitions = asked or 1
+    kept = {
+        row["source"]: row["rows"] for row in run.read_rows(ROW_COUNTS) if row["outcome"] == KEPT and row["source"] in sources
+    }
+    bound = sum(kept.values())
+    is_counted = "transactions" not in kept  # then every row is a customer
+    if asked or is_counted or count_partitions(bound) == 1:
+        partitions = asked or count_partitions(bound)
         return run.hold(lay_out(features, partitions=partitions)), bound, partitions
     # Only a count tells the partitions, and counting is working it all out.
     counted = run.hold(features)

@@ -145,14 +145,14 @@ def measure_sources(sources: Sources) -> int | None:
     total = 0.0
     for name, spec in sources.declared().items():
         for path in spec.paths:
-            size = _measure(_resolve(f"sources.{name}", path)) if _format(name, spec).is_measured else None
+            size = measure_files(_resolve(f"sources.{name}", path)) if _format(name, spec).is_measured else None
             if size is None:
                 return None
             total += size if name == "transactions" else size / 4
     return int(total)
 
 
-def _measure(path: str) -> int | None:
+def measure_files(path: str) -> int | None:
     """Return the bytes of a file, or of all below a folder; None where that cannot be known."""
     if is_object_store(path):
         return measure(path)

@@ -7,7 +7,15 @@ from conftest import first_row
 from pyspark.sql import SparkSession
 
 from segmentation.errors import QualityError
-from segmentation.features.checks import check_counts, check_customers, check_overlap, find_twins, is_beyond_ascii, observed
+from segmentation.features.checks import (
+    can_differ_by_case,
+    check_counts,
+    check_customers,
+    check_overlap,
+    find_twins,
+    is_beyond_ascii,
+    observed,
+)
 
 SOUND = {"customers": 1000, "folded": 1000, "beyond": 0, "with_orders": 1000, "stale_days": 1, "history_days": 400}
 
@@ -49,10 +57,31 @@ def test_the_features_say_what_the_checks_need(spark: SparkSession) -> None:
     row = first_row(frame.agg(*observed(has_orders=True, numbers=["same", "other"]))).asDict()
 
     assert row == {
-        **{"customers": 3, "folded": 2, "beyond": 1, "with_orders": 2, "stale_days": 1, "history_days": 30},
+        **{"customers": 3, "with_capitals": 1, "with_small_letters": 2, "beyond": 1},
+        **{"with_orders": 2, "stale_days": 1, "history_days": 30},
         **{"constant same": True, "constant other": False},
     }
     assert [one["customer_id"] for one in frame.where(is_beyond_ascii()).collect()] == ["é"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "can"),
+    [
+        (["a", "A"], True),
+        (["\u212a", "K"], True),
+        (["A1", "b2"], True),
+        (["A1", "B2"], False),
+        (["a1", "b2"], False),
+        (["1", "2"], False),
+    ],
+)
+def test_capitals_are_counted_only_where_they_can_tell_ids_apart(spark: SparkSession, ids: list[str], can: bool) -> None:
+    frame = spark.createDataFrame([(one, 1) for one in ids], "customer_id string, recency_days int")
+
+    row = first_row(frame.agg(*observed(has_orders=False, numbers=[]))).asDict()
+
+    assert can_differ_by_case(row) == can
+    assert can or len({one.lower() for one in ids}) == len(ids)
 
 
 def test_sources_that_share_no_customer_are_refused() -> None:
