@@ -87,7 +87,8 @@ def _declare(frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn]
     rows = _spread(frame.select(*kept, file.alias("_source_file")), kind, spec)
     tidied = rows.select(
         F.struct(*kept).alias("_raw"),
-        F.xxhash64(*kept).alias("_row_hash"),
+        # A null alone adds nothing to a hash, in whichever column it stands.
+        F.xxhash64(*kept, *(one.isNull() for one in kept)).alias("_row_hash"),
         "_source_file",
         *(tidy(one.source, types[one.source], kind=one.column.kind, remove=one.column.remove).alias(one.tidied) for one in parts),
     )

@@ -59,6 +59,14 @@ def test_a_row_that_cannot_be_read_keeps_its_record_and_says_why(
     assert row["_source_file"].endswith("t.csv")
 
 
+def test_rows_that_miss_different_values_have_different_hashes(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,amount,day\na,5,\na,,5\n,a,5\na,5,\n")
+
+    hashes = [row["_row_hash"] for row in read(spark, tmp_path / "t.csv", ID, AMOUNT, DAY)]
+
+    assert len(set(hashes)) == 3
+
+
 def test_a_second_file_with_columns_in_another_order_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,amount\n1,5\n")
     (tmp_path / "b.csv").write_text("amount,id\n5,1\n")
