@@ -94,6 +94,7 @@ def _stream(options: argparse.Namespace, lake: Lake, log: Log) -> None:
     run_id = find_model(lake, options.model)
     steps, centers = read_steps(lake, run_id)
     segments = sorted(lake.read_rows(SEGMENTS, run_ids=[run_id]), key=lambda row: int(row["segment_id"]))
+    needed = {row["source_column"] for row in lake.read_rows(PREPARATION, run_ids=[run_id])}
     limits = read_limits(lake, run_id, segments=len(centers))
     frozen = Frozen(run_id, limits, tuple(row["segment_key"] for row in segments))
     if steps is not None:
@@ -101,7 +102,8 @@ def _stream(options: argparse.Namespace, lake: Lake, log: Log) -> None:
     else:
         place = frozen.by_model(load_model(lake.spark, f"{lake.models}/{run_id}"), centers)
     with lake.locked("stream"):
-        rows = score_stream(lake.by_spark, place, options.source, options.checkpoint, files=options.files_per_batch)
+        how = {"needed": needed, "files": options.files_per_batch}
+        rows = score_stream(lake.by_spark, place, options.source, options.checkpoint, **how)
     log.about(run_id=run_id)
     log.tell("streamed", f"{rows:,} rows scored with the model of {run_id}", rows=rows)
 

@@ -271,3 +271,18 @@ def test_a_stream_that_is_killed_scores_every_customer_once(jvm: SparkSession, t
         key: row["segment_id"] for key, row in labels(run, "jan").items()
     }
     assert len(rows) == 600
+
+
+def test_a_stream_of_no_features_is_refused_in_a_line(
+    jvm: SparkSession, trained: tuple[str, Run], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config, run = trained
+    deltalake.write_deltalake(tmp_path / "lacks", run.lake.read(FEATURES, run_id="jan").drop("visits").toArrow())
+    command = ["stream", "--config", config, "--model", "jan", "--checkpoint", f"{tmp_path}/checkpoint", "--source"]
+
+    codes = [main([*command, f"{tmp_path}/{name}"]) for name in ("lacks", "nowhere")]
+
+    lacks, nowhere = capfd.readouterr().err.splitlines()
+    assert codes == [5, 5]
+    assert f"--source {tmp_path}/lacks: expected columns visits, found columns run_id, customer_id" in lacks
+    assert nowhere == f"segmentation: --source {tmp_path}/nowhere: expected a Delta table, found none"

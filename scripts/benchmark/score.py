@@ -87,7 +87,7 @@ def compare(folder: Path, config: Path) -> dict[str, Measured]:
 
 def copy_features(warehouse: Path) -> str:
     """Write the full run's features as a Delta table of their own, as another job would keep them, and return its place."""
-    rows = deltalake.DeltaTable(str(warehouse / "features")).to_pyarrow_table(partitions=[("run_id", "=", "full")])
+    rows = deltalake.DeltaTable(str(warehouse / "features")).to_pyarrow_table(filters=[("run_id", "=", "full")])
     place = str(warehouse / "features_of_others")
     deltalake.write_deltalake(place, rows.drop_columns(["run_id", "as_of"]))
     return place

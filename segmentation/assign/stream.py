@@ -1,29 +1,30 @@
 """A Delta table of features, read as a stream, to ``streamed_assignments``: each row once, however often it is stopped."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pyspark.errors import AnalysisException
 from pyspark.ml import PipelineModel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from segmentation.assign.assignments import Keys, build_assignments
+from segmentation.errors import SourceError
 from segmentation.readings import take_steps
 from segmentation.score_sql import Steps
 from segmentation.tables import STREAMED_ASSIGNMENTS
 from segmentation.warehouse.spark_store import SparkStore
 
+# Takes rows of ``tables.FEATURES`` and returns what ``tables.STREAMED_ASSIGNMENTS`` says of each, but the batch.
 Place = Callable[[DataFrame], DataFrame]
+_MOST_BATCHES = 1_000_000  # whose rows are counted; Spark remembers a hundred by itself
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """The segments of a run's model: each one's limit (scaled units) and key, and what places features in them.
-
-    ``place`` takes rows of ``tables.FEATURES`` and returns what ``tables.STREAMED_ASSIGNMENTS`` says of each, but the batch.
-    """
+    """The segments of a run's model: each one's limit (scaled units) and key."""
 
     run_id: str
     limits: Sequence[float]
@@ -66,7 +67,7 @@ def _of_segment(values: Sequence[float | str]) -> Column:
     return F.element_at(F.array(*map(F.lit, values)), F.col("segment_id") + 1)
 
 
-def score_stream(store: SparkStore, place: Place, source: str, checkpoint: str, *, files: int) -> int:
+def score_stream(store: SparkStore, place: Place, source: str, checkpoint: str, *, needed: Collection[str], files: int) -> int:
     """Score what the source holds beyond what the checkpoint remembers, then end; return the rows read.
 
     A batch that was written before a kill, but not remembered, comes again and is not written again: Delta keeps the
@@ -75,7 +76,13 @@ def score_stream(store: SparkStore, place: Place, source: str, checkpoint: str, 
     Parameters
     ----------
     source : Delta table with ``customer_id`` and the columns of ``tables.FEATURES`` that the model uses
+    needed : those columns
     files : of the source per batch
+
+    Raises
+    ------
+    SourceError
+        If the source is no such table.
     """
     spark = store.spark
 
@@ -83,7 +90,14 @@ def score_stream(store: SparkStore, place: Place, source: str, checkpoint: str, 
         numbered = place(features).withColumn("batch_id", F.lit(batch_id).cast("bigint"))
         store.append_once(numbered, STREAMED_ASSIGNMENTS, writer=_writer(spark, checkpoint), batch_id=batch_id)
 
-    stream = spark.readStream.format("delta").option("maxFilesPerTrigger", files).load(source)
+    spark.conf.set("spark.sql.streaming.numRecentProgressUpdates", _MOST_BATCHES)
+    try:
+        stream = spark.readStream.format("delta").option("maxFilesPerTrigger", files).load(source)
+    except AnalysisException:
+        raise SourceError(f"--source {source}", expected="a Delta table", found="none") from None
+    if lacking := {"customer_id", *needed} - set(stream.columns):
+        found = f"columns {', '.join(stream.columns)}"
+        raise SourceError(f"--source {source}", expected=f"columns {', '.join(sorted(lacking))}", found=found)
     query = stream.writeStream.foreachBatch(write).trigger(availableNow=True).option("checkpointLocation", checkpoint).start()
     query.awaitTermination()
     progress: list[Any] = query.recentProgress

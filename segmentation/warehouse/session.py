@@ -1,5 +1,6 @@
 """The one SparkSession: time zone, Delta, worker Python, and where the JARs come from."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
 from pyspark.java_gateway import launch_gateway
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from segmentation.errors import SetupError
@@ -51,6 +53,8 @@ DELTA_JARS = (
     ),
     *(f"io.unitycatalog_unitycatalog-{part}-0.6.0.jar" for part in ("client", "hadoop")),
 )
+# PySpark's loggers that write every error it raises to stderr, those that are caught and mended too.
+_ECHOES = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 # Small tables on few cores: Delta's defaults are made for clusters.
 _LOCAL = {
     "spark.driver.memory": os.environ.get("SPARK_DRIVER_MEMORY", "4g"),
@@ -119,6 +123,8 @@ def open_session(
         raise SetupError("Spark", expected="a session", found=_first_line(error)) from error
     if not verbose:
         session.sparkContext.setLogLevel("ERROR")
+        for name in _ECHOES:
+            PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
     _check_session(session)
     return session, not submitted
 
