@@ -192,7 +192,7 @@ def compare(world: World, rng: np.random.Generator, customers: int, *, shifted: 
     both = [{name: values[some] for name, values in drawn[0].items()}, drawn[1]]
     points = [trained[some], prepare(drawn[1], drawn[0])]
     then, now = (place(columns, one, centers) for columns, one in zip(both, points, strict=True))
-    found = find_drift(then, now, segments=world.segments, excess=measure_excess(*points, centers))
+    found = find_drift(then, now, segments=world.segments, excess=measure_excess(points[0], points[1], centers))
     return judge_drift(found).partition(":")[0]
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -122,7 +123,7 @@ def test_a_key_is_never_given_twice() -> None:
 
 
 def test_a_run_that_is_repeated_is_what_its_lineage_says() -> None:
-    lineage = [
+    lineage: list[dict[str, Any]] = [
         {"segment_id": None, "segment_key": "S0001", "verdict": "retired", "previous_key": "S0001"},
         {"segment_id": 1, "segment_key": "S0004", "verdict": "born", "previous_key": None},
         {"segment_id": 0, "segment_key": "S0002", "verdict": "survived", "previous_key": "S0002"},

@@ -153,8 +153,8 @@ privacy: {{raw_records: "off"}}
 
     before = told("two")
     run_all(jvm, str(tmp_path / "c.yaml"), "two")
-    with pytest.raises(PublishError, match=r"expected the k it was published with, 3, or a new run id, found 2"):
-        run_all(jvm, str(tmp_path / "c.yaml"), "two", k=2)
+    with pytest.raises(PublishError, match=r"expected the k it was published with, 2, or a new run id, found 3"):
+        run_all(jvm, str(tmp_path / "c.yaml"), "two", k=3)
 
     assert told("two") == before  # though what it looked back at is gone
     assert {row["since_runs"] for row in run.lake.read_rows(ASSIGNMENTS, run_ids=["two"])} == {2}
