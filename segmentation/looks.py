@@ -62,6 +62,13 @@ def keep(segments: Rows, lineage: Rows, former: Rows, *, most_shift: float) -> R
     return kept
 
 
+def keep_again(segments: Rows, own: Rows) -> Rows:
+    """Return what ``keep`` did for a run that is repeated, by the ``own`` rows that it wrote then."""
+    known = {row["segment_id"]: row for row in own}
+    names = ("segment_key", "kept_name", "former_name", "kept_color")
+    return [{**row, **{name: known[row["segment_id"]][name] for name in names}} for row in segments]
+
+
 def _given(row: Mapping[str, Any], looks: Mapping[int | str, str]) -> str | None:
     return looks.get(row["segment_key"]) or looks.get(row["segment_id"])
 

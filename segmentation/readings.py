@@ -100,9 +100,9 @@ def take_steps(features: DataFrame, steps: Steps, *, kept: Sequence[str]) -> Dat
     pyspark.errors.AnalysisException
         If the model needs features that are not there.
     """
-    placed = features.alias("f")
+    placed, own = features, [F.col(f"`{name}`") for name in kept]
     for place, (_, columns) in enumerate(steps):
-        placed = placed.selectExpr(*(kept if place else ("f.*",)), *columns)
+        placed = placed.alias("f").select(*(own if place else ["f.*"]), *map(F.expr, columns))
     return placed
 
 

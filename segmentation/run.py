@@ -1,6 +1,6 @@
 """What every stage knows of its run, what it hands on, and the ``runs`` table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -151,9 +151,21 @@ def begin_run(run: Run) -> dict[str, Any]:
     known = read_run(run)
     if known is not None and known["status"] == PUBLISHED:
         _check_same(run, known, config_hash=run.config.fingerprint(), scored_with=run.scored_with)
+        check_k(run, known)
         return known
     run.write_rows(([facts_of(run)], RUNS))
     return run.read_rows(RUNS)[0]
+
+
+def check_k(run: Run, known: Mapping[str, Any]) -> None:
+    """Refuse to fit a published run again with another K, before any of its tables is written.
+
+    Raises
+    ------
+    PublishError
+    """
+    if known["status"] == PUBLISHED and run.scored_with is None and known["k"] != 1:  # a single segment is not the rule's K
+        _check_same(run, known, k=run.config.k or known.get("rule_k") or known["k"])
 
 
 def note(run: Run, **facts: Any) -> None:
@@ -204,7 +216,7 @@ def find_unfinished(lake: Lake, config: Config, run_id: str | None) -> tuple[str
     return newest["run_id"], newest["finished_stage"]
 
 
-def _check_same(run: Run, known: dict[str, Any], **facts: Any) -> None:
+def _check_same(run: Run, known: Mapping[str, Any], **facts: Any) -> None:
     for what, found in facts.items():
         if known.get(what) != found:  # a table of an earlier version lacks newer columns
             raise PublishError(

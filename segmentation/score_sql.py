@@ -40,12 +40,12 @@ def write_sql(
     steps = [f"{first} AS (\n  SELECT {_listed('f.*', numbers)}\n  FROM {source} AS f\n)"]
     last = first
     for name, columns in later:
-        steps.append(f"{name} AS (\n  SELECT {_listed('customer_id', columns)}\n  FROM {last}\n)")
+        steps.append(f"{name} AS (\n  SELECT {_listed('customer_id', columns)}\n  FROM {last} AS f\n)")
         last = name
     return (
         f"-- Scores customers with the model of run {run_id}. Read from a table of features, one row per customer.\n"
         f"WITH {', '.join(steps)}\n"
-        f"SELECT customer_id, segment_id, SQRT(_squared) AS distance, runner_up_segment_id\nFROM {last}\n"
+        f"SELECT customer_id, segment_id, SQRT(_squared) AS distance, _runner_up_id AS runner_up_segment_id\nFROM {last}\n"
     )
 
 
@@ -54,9 +54,10 @@ def list_steps(
 ) -> list[tuple[str, list[str]]]:
     """Return the steps of ``write_sql``, each its name and what it selects beside the customer from the one before.
 
-    The first keeps every column of the source, which it calls ``f``; the last has ``segment_id``, ``_squared`` (the squared
-    distance, scaled units), and of the second nearest centre ``runner_up_segment_id`` and ``_runner_up_squared``, null where
-    there is one centre. Columns that begin with ``_`` cannot be a feature's. Those before the step ``DISTANCES`` have the
+    The first keeps every column of the source; each calls the one before ``f``, for only behind a point do all engines read a
+    column called ``limit`` or ``group``. The last has ``segment_id``, ``_squared`` (the squared distance, scaled units), and
+    of the second nearest centre ``_runner_up_id`` and ``_runner_up_squared``, null where there is one centre. Columns that
+    begin with ``_`` cannot be a feature's. Those before the step ``DISTANCES`` have the
     coordinates ``_x_0``, ``_x_1``, ... in scaled units.
     ``log1p`` is the logarithm of one more as every engine knows it; Spark's own is the saved model's to the last bit.
     """
@@ -113,13 +114,13 @@ def _filled(row: Mapping[str, Any]) -> str:
 
 def _point(row: Mapping[str, Any], log1p: str) -> str:
     """Return a coordinate; ``<column>`` stands for its filled number."""
-    column, weight = row["source_column"], _number(row["weight"])
+    column, weight = f"f.{row['source_column']}", _number(row["weight"])
     if row["kind"] == "level":
         known = f"COALESCE({column}, {_text(MISSING_LEVEL)})"
         return f"CASE WHEN {known} = {_text(row['level'])} THEN {weight} ELSE {_number(0)} END"
     if row["kind"] == "missing":
         return f"CASE WHEN {column} IS NULL THEN {weight} ELSE {_number(0)} END"
-    value = f"<{column}>"
+    value = f"<{row['source_column']}>"
     if row["is_log"]:
         value = f"SIGN({value}) * {log1p.format(f'ABS({value})')}"
     # Multiplied by the inverse, as Spark's scalers do, so that both come to the same last bit.
@@ -139,7 +140,7 @@ def _squared_distance(center: Sequence[float]) -> str:
 def _nearest(segments: int) -> list[tuple[str, list[str]]]:
     names = [f"_d_{segment}" for segment in range(segments)]
     if segments == 1:
-        nothing = ["CAST(NULL AS INT) AS runner_up_segment_id", "CAST(NULL AS DOUBLE) AS _runner_up_squared"]
+        nothing = ["CAST(NULL AS INT) AS _runner_up_id", "CAST(NULL AS DOUBLE) AS _runner_up_squared"]
         return [("near", ["0 AS segment_id", "_d_0 AS _squared", *nothing])]
     least = f"LEAST({', '.join(names)})"
     others = [f"CASE WHEN segment_id = {place} THEN NULL ELSE {name} END" for place, name in enumerate(names)]
@@ -148,7 +149,7 @@ def _nearest(segments: int) -> list[tuple[str, list[str]]]:
         ("placed", [*names, f"{_which(least, names)} AS segment_id", f"{least} AS _squared"]),
         (
             "near",
-            ["segment_id", "_squared", f"{_which(second, others)} AS runner_up_segment_id", f"{second} AS _runner_up_squared"],
+            ["segment_id", "_squared", f"{_which(second, others)} AS _runner_up_id", f"{second} AS _runner_up_squared"],
         ),
     ]
 

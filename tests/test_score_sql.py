@@ -19,6 +19,7 @@ from segmentation.clustering.constants import component_rows, preparation_rows
 from segmentation.clustering.models import build_model
 from segmentation.clustering.preparation import Ingredient, fit_preparation, plan_preparation
 from segmentation.clustering.scalers import SCALERS
+from segmentation.config.sources import NAME_PATTERN
 from segmentation.errors import ModelError
 from segmentation.score_sql import check_sql, write_sql
 
@@ -95,11 +96,27 @@ def score(
 
 
 def test_features_called_like_the_columns_of_a_query(spark: SparkSession, tmp_path: Path) -> None:
-    names = {"spend": "n_1", "visits": "x_0", "orders": "d_0", "plan": "squared", "size": "f"}
+    names = {"spend": "order", "visits": "limit", "orders": "n_1", "plan": "group", "size": "f"}
     ingredients = [replace(one, name=names[one.name]) for one in MIXED]
     schema = ", ".join(f"{names.get(name, name)} {kind}" for name, kind in re.findall(r"(\w+) ([\w()]+(?:,\d+\))?)", SCHEMA))
 
     score(spark, tmp_path, ingredients, scaler="standard", schema=schema)
+
+
+def test_a_feature_may_be_called_by_any_word_of_sql() -> None:
+    words = [row[0] for row in duckdb.sql("SELECT keyword_name FROM duckdb_keywords()").fetchall()]
+    names = sorted(word for word in words if NAME_PATTERN.fullmatch(word))
+    assert {"limit", "group", "order", "default"} <= set(names)
+    kinds: list[dict[str, Any]] = [{"kind": "missing"}, {"kind": "level", "level": "a"}]
+
+    with duckdb.connect() as engine:
+        for name in names:
+            rows = [{**kind, "position": place, "source_column": name, "weight": 1.0} for place, kind in enumerate(kinds)]
+            source = f"(SELECT 'c' AS customer_id, 'a' AS \"{name}\")"
+
+            text = write_sql(rows, [], [[0.0, 0.0], [0.0, 1.0]], run_id="r", source=source)
+
+            assert engine.execute(text).fetchall() == [("c", 1, 0.0, 0)]
 
 
 @pytest.mark.parametrize("scaler", list(SCALERS))

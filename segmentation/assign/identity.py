@@ -6,8 +6,10 @@ every former segment counts for none of them, so that a new group is born and do
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,18 +53,30 @@ def name_first(segments: int) -> list[Match]:
     return [Match(spell_key(number + 1), number, "first") for number in range(segments)]
 
 
+def repeat_matches(lineage: Sequence[Mapping[str, Any]]) -> list[Match]:
+    """Return the segments of a run, by number, as its own rows of ``tables.LINEAGE`` have them."""
+    living = sorted((row for row in lineage if row["segment_id"] is not None), key=lambda row: int(row["segment_id"]))
+    return [Match(row["segment_key"], row["segment_id"], row["verdict"], row["previous_key"]) for row in living]
+
+
 def spell_key(number: int) -> str:
     """Return the key with a number."""
     return f"S{number:04d}"
 
 
-def next_number(keys: Iterable[str]) -> int:
-    """Return the first number that no key has."""
-    return max((int(key.removeprefix("S")) for key in keys), default=0) + 1
+def spare_keys(taken: Iterable[str], *, own: Iterable[str] = ()) -> Iterator[str]:
+    """Yield keys for new segments without end: the run's ``own`` that it gave before, then those beyond every one ``taken``."""
+    first = sorted(set(own), key=_number_of)
+    beyond = max(map(_number_of, chain(taken, first)), default=0) + 1
+    return chain(first, map(spell_key, count(beyond)))
+
+
+def _number_of(key: str) -> int:
+    return int(key.removeprefix("S"))
 
 
 def match_segments(
-    overlaps: Overlaps, former: Mapping[int, str], *, segments: int, next_key: int, thresholds: Thresholds
+    overlaps: Overlaps, former: Mapping[int, str], *, segments: int, spare: Iterator[str], thresholds: Thresholds
 ) -> list[Match]:
     """Return a match for each segment of this run, in order, and one for each former segment that is no more.
 
@@ -71,7 +85,7 @@ def match_segments(
     overlaps : customers of this run, by the former model's segment and this one's
     former : keys of the former run's segments by their number there
     segments : number of segments of this run
-    next_key : first number that no key has
+    spare : keys that no segment has
     """
     olds = sorted(former)
     common = np.array([[overlaps.get((old, new), 0) for new in range(segments)] for old in olds], dtype=float)
@@ -96,7 +110,7 @@ def match_segments(
         else:
             is_merger = (into[:, new] >= thresholds.survive).sum() > 1
             verdict, source = verdicts.get(new, ("merged", int(common[:, new].argmax())) if is_merger else ("born", None))
-            key, next_key = spell_key(next_key), next_key + 1
+            key = next(spare)
         if source is None:
             matches.append(Match(key, new, verdict))
         else:
@@ -139,17 +153,18 @@ def tell(match: Match) -> str:
 
 
 def overlaps_of(rows: Sequence[Mapping[str, int | None]], *, basis: str) -> Counter[tuple[int | None, int]]:
-    """Return ``Overlaps`` of rows with ``before_id``, ``mid_id`` and ``segment_id``, and ``customers``.
+    """Return ``Overlaps`` of rows with ``before_id``, ``mid_id``, ``is_far``, ``segment_id`` and ``customers``.
 
-    By the basis ``models`` the former segment is that of the former model, of all customers of this run; by ``customers`` the
-    one that a customer of both runs was in.
+    By the basis ``models`` the former segment is that of the former model, of all customers of this run that are not far from
+    all of its segments; by ``customers`` the one that a customer of both runs was in.
     """
     counts: Counter[tuple[int | None, int]] = Counter()
     for row in rows:
         segment, customers = row["segment_id"], row["customers"]
         if segment is None or customers is None or (basis == "customers" and row["before_id"] is None):
             continue
-        counts[row["mid_id"] if basis == "models" else row["before_id"], segment] += customers
+        mid = None if row["is_far"] else row["mid_id"]
+        counts[mid if basis == "models" else row["before_id"], segment] += customers
     return counts
 
 

@@ -14,6 +14,7 @@ from segmentation.readings import take_steps
 from segmentation.score_sql import Steps
 
 _FAR = 1.5  # times the 99th percentile: one in a hundred lies beyond that itself
+_ROUNDING = 1e-9
 _NOW, PAID = "_now", "_paid"  # of no feature: their names begin with letters
 HISTORY = ("former_key", "former_previous", "former_changed", "former_since")
 
@@ -65,10 +66,12 @@ def place_by_model(members: DataFrame, model: PipelineModel, centers: Sequence[S
     )
 
 
-def forget_far(placed: DataFrame, reach: Mapping[int, float]) -> DataFrame:
-    """Return ``placed`` with a null ``mid_id`` of who lies beyond its segment's reach (scaled units; infinite where unknown)."""
-    bounds = F.coalesce(*(F.when(F.col("mid_id") == one, _FAR * far) for one, far in reach.items()), F.lit(math.inf))
-    return placed.withColumn("mid_id", F.when(F.col("distance") <= bounds, F.col("mid_id"))).drop("distance")
+def mark_far(placed: DataFrame, reach: Mapping[int, float]) -> DataFrame:
+    """Return ``placed`` with ``is_far``: who lies beyond its segment's reach (scaled units; infinite where unknown)."""
+    # Customers who are all alike reach no farther than the last bits of their distance.
+    least = _ROUNDING * max((far for far in reach.values() if math.isfinite(far)), default=0.0)
+    bounds = (F.when(F.col("mid_id") == one, _FAR * max(far, least)) for one, far in reach.items())
+    return placed.withColumn("is_far", F.col("distance") > F.coalesce(*bounds, F.lit(math.inf))).drop("distance")
 
 
 def _distance(centers: Sequence[Sequence[float]]) -> Column:
@@ -78,26 +81,30 @@ def _distance(centers: Sequence[Sequence[float]]) -> Column:
     return F.sqrt(F.aggregate(squares, F.lit(0.0), lambda total, value: total + value))
 
 
-def read_history(assignments: DataFrame) -> DataFrame:
-    """Return what a run hands on of each customer (customer_id unique), from its rows of ``tables.ASSIGNMENTS``."""
-    names = ("segment_key", "previous_key", "changed_at", "since_runs")
-    return assignments.select("customer_id", *(F.col(name).alias(alias) for name, alias in zip(names, HISTORY, strict=True)))
+def read_history(assignments: DataFrame, *, is_own: bool = False) -> DataFrame:
+    """Return what a run hands on of each customer (customer_id unique), from its rows of ``tables.ASSIGNMENTS``.
+
+    With ``is_own`` to itself, so that it says the same again: the run is counted already.
+    """
+    since = F.col("since_runs") - F.lit(int(is_own))
+    columns = (F.col("segment_key"), F.col("previous_key"), F.col("changed_at"), since)
+    return assignments.select("customer_id", *(column.alias(alias) for column, alias in zip(columns, HISTORY, strict=True)))
 
 
 def count_moves(now: DataFrame, assignments: DataFrame, features: DataFrame, *, revenue: str | None) -> DataFrame:
-    """Count customers, and their revenue, by former segment, the former model's segment and today's.
+    """Count customers, and their revenue, by former segment, the former model's segment, how far they are of it, and today's.
 
     Parameters
     ----------
-    now : ``customer_id`` (unique), ``segment_id``, ``mid_id`` and ``revenue``
+    now : ``customer_id`` (unique), ``segment_id``, ``mid_id``, ``is_far`` and ``revenue``
     assignments, features : the former run's rows of ``tables.ASSIGNMENTS`` and ``tables.FEATURES`` (customer_id unique in each)
     revenue : the feature that is revenue, None without one
 
     Returns
     -------
     DataFrame
-        ``before_id``, ``mid_id``, ``segment_id`` (null of who is not in that run), ``customers``, ``revenue_before``,
-        ``revenue_after``.
+        ``before_id``, ``mid_id``, ``is_far``, ``segment_id`` (null of who is not in that run), ``customers``,
+        ``revenue_before``, ``revenue_after``.
     """
     paid = as_money(revenue) if revenue is not None and revenue in features.columns else F.lit(None).cast("decimal(28,6)")
     paid_before = features.select("customer_id", paid.alias("revenue_before"))
@@ -106,4 +113,4 @@ def count_moves(now: DataFrame, assignments: DataFrame, features: DataFrame, *, 
     )
     both = now.withColumnRenamed("revenue", "revenue_after").join(before, on="customer_id", how="full")
     sums = (F.sum(name).cast("decimal(28,6)").alias(name) for name in ("revenue_before", "revenue_after"))
-    return both.groupBy("before_id", "mid_id", "segment_id").agg(F.count("*").alias("customers"), *sums)
+    return both.groupBy("before_id", "mid_id", "is_far", "segment_id").agg(F.count("*").alias("customers"), *sums)

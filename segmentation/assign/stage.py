@@ -1,6 +1,6 @@
 """``features`` and the model to ``assignments``; ``lineage`` and ``transitions`` beside the run published before."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -17,12 +17,13 @@ from segmentation.assign.identity import (
     Thresholds,
     match_segments,
     name_first,
-    next_number,
     overlaps_of,
+    repeat_matches,
+    spare_keys,
     tell,
 )
 from segmentation.assign.lineage import find_shifts, lineage_rows, transition_rows
-from segmentation.assign.movement import PAID, Former, count_moves, forget_far, place_by_model, place_by_steps, read_history
+from segmentation.assign.movement import PAID, Former, count_moves, mark_far, place_by_model, place_by_steps, read_history
 from segmentation.clustering.members import evaluate_by_spark, measure_members
 from segmentation.errors import ModelError
 from segmentation.money import as_money
@@ -55,7 +56,8 @@ def assign_customers(run: Run) -> str:
     centers = read_centers(run.read_model_rows(CENTROIDS))
     run.step("match with the run before")
     former = _find_former(run, known)
-    matches, moves, basis = _match(run, members, former, len(centers))
+    stands = former is None and _has_looked_back(run, known)
+    matches, moves, basis = _match(run, known, members, former, len(centers))
     run.step("measure how clearly customers are placed")
     keys = Keys(tuple(one.key for one in matches if one.segment_id is not None), _day(run, known))
     labelled = members.select("customer_id", "features", F.col("segment_id").alias("prediction"))
@@ -63,9 +65,9 @@ def assign_customers(run: Run) -> str:
     limits = read_limits(run.lake, run.scored_with, segments=len(centers)) if run.scored_with else None
     how: dict[str, Any] = {"keys": keys, "run_id": run.run_id, "limits": limits}
     told = labelled
-    if former is not None:
-        history = read_history(run.lake.read(ASSIGNMENTS, run_id=former.run_id))
-        told = labelled.join(history, on="customer_id", how="left")
+    if former is not None or stands:
+        earlier = run.lake.read(ASSIGNMENTS, run_id=former.run_id if former else run.run_id)
+        told = labelled.join(read_history(earlier, is_own=stands), on="customer_id", how="left")
     point_bytes = known["customers"] * len(centers[0]) * 8
     if run.lake.is_plain and point_bytes <= run.config.clustering.driver_bytes:
         run.step("collect assignments")
@@ -84,9 +86,9 @@ def assign_customers(run: Run) -> str:
         transitions = transition_rows(moves, former, keys=keys.of, basis=basis)
         transitions = guard_transitions(transitions, hidden=lost[0], former_hidden=lost[1], min_cell=min_cell)
     shifts = find_shifts(matches, former, _centers_of(run, run.run_id), *_of_former(run, former))
+    lineage = lineage_rows(matches, former, basis=basis, shifts=shifts)
     run.write_rows(
-        (lineage_rows(matches, former, basis=basis, shifts=shifts), LINEAGE),
-        (transitions, TRANSITIONS),
+        *([] if stands else [(lineage, LINEAGE), (transitions, TRANSITIONS)]),
         (guard_reach([{**row, "segment_key": keys.of[row["segment_id"]]} for row in reach], hidden), REACH),
     )
     if run.scored_with:  # the silhouette judges a choice of K, and none was made
@@ -122,21 +124,27 @@ def _find_former(run: Run, known: Mapping[str, Any]) -> Former | None:
     )
 
 
-def _match(run: Run, members: DataFrame, former: Former | None, segments: int) -> tuple[list[Match], Rows, str | None]:
+def _match(
+    run: Run, known: Mapping[str, Any], members: DataFrame, former: Former | None, segments: int
+) -> tuple[list[Match], Rows, str | None]:
     """Return the matches, the moves and their basis; one Spark job where there is a run before."""
+    if former is None and known["status"] == PUBLISHED:  # repeated; what it looked back at, if anything, was dropped since
+        return repeat_matches(_own_lineage(run)), [], None
     if former is None:
         return (_carry(run) if run.scored_with else name_first(segments)), [], None
     is_same_model = run.scored_with == former.model_run_id
     revenue = run.config.revenue_feature
     paid = as_money(revenue) if revenue in members.columns and revenue is not None else F.lit(None).cast("decimal(28,6)")
     now, paid = members.withColumn(PAID, paid), F.col(PAID).alias("revenue")
+    near = F.lit(False).alias("is_far")
     if is_same_model:
-        labelled: DataFrame | None = now.select("customer_id", "segment_id", paid, F.col("segment_id").alias("mid_id"))
+        mid = F.col("segment_id").alias("mid_id")
+        labelled: DataFrame | None = now.select("customer_id", "segment_id", paid, mid, near)
     else:
         labelled = _label_again(run, now, former)
     basis = "customers" if labelled is None else "models"
     if labelled is None:
-        labelled = now.select("customer_id", "segment_id", paid, F.lit(None).cast("int").alias("mid_id"))
+        labelled = now.select("customer_id", "segment_id", paid, F.lit(None).cast("int").alias("mid_id"), near)
     before = (run.lake.read(table, run_id=former.run_id) for table in (ASSIGNMENTS, FEATURES))
     moves = [row.asDict() for row in count_moves(labelled, *before, revenue=revenue).collect()]
     if run.scored_with:
@@ -146,7 +154,7 @@ def _match(run: Run, members: DataFrame, former: Former | None, segments: int) -
         overlaps_of(moves, basis=basis),
         former.keys,
         segments=segments,
-        next_key=_next_key(run),
+        spare=_spare_keys(run, known),
         thresholds=Thresholds(identity.survive, identity.part, identity.carry),
     )
     return matches, moves, basis
@@ -158,14 +166,19 @@ def _carry(run: Run) -> list[Match]:
     return [Match(row["segment_key"], row["segment_id"], "survived", row["segment_key"]) for row in trained]
 
 
-def _next_key(run: Run) -> int:
-    """Return the first number that no key has; a run that is repeated gives those again that it gave."""
+def _spare_keys(run: Run, known: Mapping[str, Any]) -> Iterator[str]:
+    """Return keys that no segment has; a run that is repeated gives those again that it gave."""
     lineage = run.lake.read_rows(LINEAGE)
-    own = (row for row in lineage if row["run_id"] == run.run_id)
-    given = [row["segment_key"] for row in own if row["verdict"] in ("split", "merged", "born")]
-    if given:
-        return next_number([min(given)]) - 1
-    return next_number(row["segment_key"] for row in lineage if row["run_id"] != run.run_id)
+    taken = {row["segment_key"] for row in lineage if row["run_id"] != run.run_id}
+    given = (row for row in lineage if row["run_id"] == run.run_id and row["verdict"] in ("split", "merged", "born"))
+    own = {row["segment_key"] for row in given}
+    # Where others go on with a key, only the same segments have it again: those of a run that is still published.
+    return spare_keys(taken, own=own if known["status"] == PUBLISHED else own - taken)
+
+
+def _has_looked_back(run: Run, known: Mapping[str, Any]) -> bool:
+    """Say whether a run that is repeated had one before it when it was published."""
+    return known["status"] == PUBLISHED and any(row["previous_run_id"] for row in _own_lineage(run))
 
 
 def _own_lineage(run: Run) -> Rows:
@@ -182,7 +195,7 @@ def _label_again(run: Run, members: DataFrame, former: Former) -> DataFrame | No
             placed = place_by_model(members, load_model_of(run, former.model_run_id), centers)
     except (ModelError, PySparkException, ValueError):  # removed to save room, or it needs other features
         return None
-    return forget_far(placed, former.reach)
+    return mark_far(placed, former.reach)
 
 
 def _day(run: Run, known: Mapping[str, Any]) -> date:

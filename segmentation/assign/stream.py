@@ -41,7 +41,7 @@ class Frozen:
                 "customer_id",
                 "segment_id",
                 distance.alias("distance"),
-                "runner_up_segment_id",
+                F.col("_runner_up_id").alias("runner_up_segment_id"),
                 (F.sqrt("_runner_up_squared") - distance).alias("margin"),
                 (distance > _of_segment(self.limits)).alias("is_unlike"),
                 _of_segment(self.keys).alias("segment_key"),

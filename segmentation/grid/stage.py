@@ -31,7 +31,7 @@ from segmentation.grid.hidden import (
 )
 from segmentation.grid.solve import choose_k_values, choose_solver, fit_other, name_columns, solve, solve_single
 from segmentation.readings import choose_ingredients, load_model_of, read_laid_out
-from segmentation.run import Run, check_featured, note
+from segmentation.run import Run, check_featured, check_k, note
 from segmentation.score_sql import write_sql
 from segmentation.tables import (
     BORDERS,
@@ -59,6 +59,7 @@ def fit_grid(run: Run) -> str:
         If there is no structure and the policy is to fail then; the evidence is written all the same.
     """
     known, config, clustering = check_featured(run), run.config, run.config.clustering
+    check_k(run, known)
     customers = known["customers"]
     # Before any work, so that too large a K is told at once.
     k_values = choose_k_values(clustering, asked_k=config.k, customers=customers)

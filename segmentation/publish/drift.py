@@ -4,6 +4,7 @@ Every measure must exceed both: what chance alone exceeds in one percent of comp
 together (Bonferroni), and what is too small to matter. See docs/monthly.md.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,7 +27,7 @@ KEEP, RE_SCORE, REFIT, NEW = VERDICTS = ("keep", "re-score", "refit", "new segme
 _ITERATIONS, _GAIN = 20, 1e-4
 # Centres follow the noise of their training: what chance lets pass is wider than for shares that nothing was fitted to.
 # Found by simulation; scripts/drift_alarms.py counts the alarms.
-_EXCESS_NOISE, _SHARE_NOISE, _BEYOND_NOISE = 5.5, 1.25, 2.5
+_EXCESS_NOISE, _SHARE_NOISE, _BEYOND_NOISE, _DRAWN = 1.25, 1.25, 2.5, 3.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,18 @@ class Placed:
     segment: npt.NDArray[np.intp]
     distance: Array
     columns: Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Excess:
+    """By what share WSSSE of frozen centres is above that of a refit, below nought where the refit is worse.
+
+    ``error`` is the share's standard error, ``drawn`` what the training's centres lose where half as many others are drawn.
+    """
+
+    share: float
+    error: float
+    drawn: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +102,7 @@ class Finding:
         return f"{subject} (bound {bound:.3f})"
 
 
-def find_drift(then: Placed, now: Placed, *, segments: int, excess: float | None) -> list[Finding]:
+def find_drift(then: Placed, now: Placed, *, segments: int, excess: Excess | None) -> list[Finding]:
     """Return every measure of a comparison.
 
     Parameters
@@ -109,10 +122,8 @@ def find_drift(then: Placed, now: Placed, *, segments: int, excess: float | None
     found.append(_find_beyond(then, now, segments, chance))
     if excess is not None:
         customers = (len(then.segment), len(now.segment))
-        # A refit follows the noise of as many centres in as many customers, and so did the training; where an optimum hardly
-        # holds, it leaves it, which makes the noise fall more slowly than customers grow.
-        noise = _EXCESS_NOISE * (segments / min(customers)) ** 0.75
-        found.append(Finding("wssse_excess", excess, noise, SMALL["wssse_excess"], customers))
+        bound = float(_EXCESS_NOISE * stats.norm.ppf(1 - chance) * excess.error + _DRAWN * excess.drawn)
+        found.append(Finding("wssse_excess", excess.share, bound, SMALL["wssse_excess"], customers))
     return found
 
 
@@ -158,16 +169,43 @@ def drift_rows(found: Sequence[Finding]) -> list[dict[str, Any]]:
     ]
 
 
-def measure_excess(points: Array, centers: Array) -> float:
-    """Return by what share WSSSE of ``centers`` is above that of Lloyd's iterations from them on these very points.
+def measure_excess(then: Array, now: Array, centers: Array) -> Excess:
+    """Return by what share WSSSE of ``centers`` is above that of a refit of as many segments, on the customers of today.
 
-    The refit has the same number of segments and the same preparation; both are measured in the same scaled units.
+    Each half of them is fitted by Lloyd's iterations from ``centers``, and the other half measures what that gains. So a
+    refit gains nothing by following noise, nor a few customers far out. Of the training's customers the same says what is
+    no drift: an excess that was there (centres of another algorithm than k-means), and what centres depend on who is drawn.
+
+    Parameters
+    ----------
+    then, now : shape (customers, dimensions), scaled units, in an order that says nothing of the customers
+        Of the training, and of today.
     """
-    block = Block(np.arange(len(points), dtype=np.uint64), points, None)
-    ended = descend(ArrayPoints(block), {len(centers): centers}, max_iterations=_ITERATIONS, min_gain=_GAIN)
-    frozen = descend(ArrayPoints(block), {len(centers): centers}, max_iterations=1, min_gain=0.0)
-    refit = ended[len(centers)].wssse
-    return float(frozen[len(centers)].wssse / refit - 1) if refit > 0 else 0.0
+    trained, today = _fit_halves(then, centers), _fit_halves(now, centers)
+    share = (1 + today.share) / (1 + max(trained.share, 0.0)) - 1
+    return Excess(share, math.hypot(trained.error, today.error), max(-trained.share, 0.0))
+
+
+def _fit_halves(points: Array, centers: Array) -> Excess:
+    """Return the excess that each half's refit finds in the other half."""
+    gains, refit = [np.zeros(0)], 0.0
+    halves = (points[::2], points[1::2])
+    for own, other in (halves, halves[::-1]) if len(points) > 1 else ():
+        block = ArrayPoints(Block(np.arange(len(own), dtype=np.uint64), own, None))
+        ended = descend(block, {len(centers): centers}, max_iterations=_ITERATIONS, min_gain=_GAIN)[len(centers)]
+        frozen, fitted = (_squares(other, places) for places in (centers, ended.centers))
+        gains.append(frozen - fitted)
+        refit += float(fitted.sum())
+    gain = np.concatenate(gains)
+    return Excess(float(gain.sum() / refit), float(np.sqrt((gain**2).sum()) / refit)) if refit > 0 else Excess(0.0, 0.0)
+
+
+def _squares(points: Array, centers: Array) -> Array:
+    """Return each point's squared distance from the nearest centre."""
+    nearest = np.full(len(points), np.inf)
+    for center in centers:
+        np.minimum(nearest, ((points - center) ** 2).sum(1), out=nearest)
+    return nearest
 
 
 def stability_index(then: npt.ArrayLike, now: npt.ArrayLike) -> npt.NDArray[np.float64]:

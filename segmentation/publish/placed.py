@@ -21,6 +21,8 @@ def collect_now(
 ) -> tuple[Placed, Array]:
     """Return customers as the model places them now, and their points, shape (customers, dimensions), scaled units.
 
+    They come in the order of their ids' hashes, which says nothing of them.
+
     Parameters
     ----------
     members : DataFrame
@@ -28,24 +30,37 @@ def collect_now(
     centers : shape (k, dimensions), scaled units
     kinds : of each column that the model uses, as in ``tables.PREPARATION``
     """
-    point = vector_to_array(F.col("features")).alias("point")
-    rows = _sample(members, customers).select("segment_id", point, *_columns(kinds)).toArrow()
-    points = rows.column("point").combine_chunks().flatten().to_numpy().reshape(len(rows), -1)
-    segment = rows.column("segment_id").to_numpy().astype(np.intp)
+    rows, points = _collect(members, [F.col("segment_id").alias("_segment")], kinds, customers)
+    segment = rows.column("_segment").to_numpy().astype(np.intp)
     distance = np.sqrt(((points - np.asarray(centers)[segment]) ** 2).sum(1))
     return Placed(segment, distance, _read(rows, kinds)), points
 
 
-def collect_then(features: DataFrame, assignments: DataFrame, kinds: Mapping[str, str], *, customers: int) -> Placed:
-    """Return the customers of the training, from slices of ``tables.FEATURES`` and ``tables.ASSIGNMENTS``.
+def collect_then(
+    features: DataFrame, assignments: DataFrame, kinds: Mapping[str, str], *, customers: int
+) -> tuple[Placed, Array]:
+    """Return the customers of the training as ``collect_now`` does, where its run placed them.
 
-    ``assignments`` has each ``customer_id`` once.
+    Parameters
+    ----------
+    features : DataFrame
+        ``customer_id`` (unique), ``features`` (vector) and the columns of ``kinds``.
+    assignments : the run's slice of ``tables.ASSIGNMENTS`` (customer_id unique)
     """
-    placed = assignments.select("customer_id", "segment_id", "distance")
-    joined = features.select("customer_id", *kinds).join(placed, "customer_id", how="inner")
-    rows = _sample(joined, customers).select("segment_id", "distance", *_columns(kinds)).toArrow()
-    segment = rows.column("segment_id").to_numpy().astype(np.intp)
-    return Placed(segment, rows.column("distance").to_numpy(), _read(rows, kinds))
+    own = [F.col("segment_id").alias("_segment"), F.col("distance").alias("_distance")]  # a feature may be called distance
+    joined = features.select("customer_id", "features", *map(_quoted, kinds)).join(
+        assignments.select("customer_id", *own), "customer_id", how="inner"
+    )
+    rows, points = _collect(joined, [F.col("_segment"), F.col("_distance")], kinds, customers)
+    segment = rows.column("_segment").to_numpy().astype(np.intp)
+    return Placed(segment, rows.column("_distance").to_numpy(), _read(rows, kinds)), points
+
+
+def _collect(frame: DataFrame, own: Sequence[Column], kinds: Mapping[str, str], customers: int) -> tuple[pa.Table, Array]:
+    """Return a sample's own columns and those of ``kinds``, and its points."""
+    beside = (vector_to_array(F.col("features")).alias("_point"), F.xxhash64("customer_id").alias("_place"))
+    rows = _sample(frame, customers).select(*own, *beside, *_columns(kinds)).toArrow().sort_by("_place")
+    return rows, rows.column("_point").combine_chunks().flatten().to_numpy().reshape(len(rows), -1)
 
 
 def find_step(customers: int) -> int:
@@ -59,7 +74,11 @@ def _sample(frame: DataFrame, customers: int) -> DataFrame:
 
 
 def _columns(kinds: Mapping[str, str]) -> list[Column]:
-    return [F.col(f"`{name}`").cast("double" if kind == "number" else "string").alias(name) for name, kind in kinds.items()]
+    return [_quoted(name).cast("double" if kind == "number" else "string").alias(name) for name, kind in kinds.items()]
+
+
+def _quoted(name: str) -> Column:
+    return F.col(f"`{name}`")
 
 
 def _read(rows: pa.Table, kinds: Mapping[str, str]) -> dict[str, Array]:

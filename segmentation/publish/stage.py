@@ -138,8 +138,10 @@ def _judge(run: Run, known: dict[str, Any]) -> tuple[str, Rows] | None:
     members = place_members(run, known) if run.scored_with else place_with(run, model_run_id, laid_out)
     now, points = collect_now(members, centers, kinds, customers=known["customers"])
     features, assignments = (lake.read(table, run_id=model_run_id) for table in (FEATURES, ASSIGNMENTS))
-    then = collect_then(features, assignments, kinds, customers=lake.store.count(ASSIGNMENTS, model_run_id))
-    found = find_drift(then, now, segments=len(centers), excess=measure_excess(points, np.asarray(centers)))
+    trained = place_with(run, model_run_id, features)
+    then, before = collect_then(trained, assignments, kinds, customers=lake.store.count(ASSIGNMENTS, model_run_id))
+    excess = measure_excess(before, points, np.asarray(centers))
+    found = find_drift(then, now, segments=len(centers), excess=excess)
     found = hide_few(found, then, now, segments=len(centers), min_cell=run.config.privacy.min_cell)
     return judge_drift(found), [{"model_run_id": model_run_id, **row} for row in drift_rows(found)]
 

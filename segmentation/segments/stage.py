@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from segmentation.catalogue import MISSING_LEVEL, label
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError
-from segmentation.looks import carry_segments, keep, lay_over
+from segmentation.looks import carry_segments, keep, keep_again, lay_over
 from segmentation.palette import PALETTE
 from segmentation.parallel import side_by_side
 from segmentation.readings import choose_ingredients, computed_shares, place_members
@@ -131,7 +131,8 @@ def _name(run: Run, counted: Rows) -> Rows:
     lineage, looks = run.read_rows(LINEAGE), run.config.segments
     before = {row["previous_run_id"] for row in lineage} - {None}
     former = run.lake.read_rows(SEGMENTS, run_ids=sorted(before)) if before else []
-    known_again = keep(counted, lineage, former, most_shift=MOST_SHIFT)
+    own = run.lake.read_rows(SEGMENTS, run_ids=[run.run_id]) if before and not former else []  # what was before, was dropped
+    known_again = keep_again(counted, own) if own else keep(counted, lineage, former, most_shift=MOST_SHIFT)
     return lay_over(known_again, names=looks.names, colors=looks.colors)
 
 

@@ -1,6 +1,8 @@
 """Segments keep their keys where their customers stay; what splits, merges, is born or dies is told so."""
 
 from collections import Counter
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +13,10 @@ from segmentation.assign.identity import (
     Thresholds,
     match_segments,
     name_first,
-    next_number,
     overlaps_of,
     reason_of,
+    repeat_matches,
+    spare_keys,
     tell,
 )
 
@@ -37,7 +40,7 @@ def match(points: Points, former: Points, now: Points, *, reach: float = 5.0) ->
     labels = zip(nearest(points, former, reach), nearest(points, now), strict=True)
     overlaps = Counter((old, new) for old, new in labels if new is not None)
     keys = {number: f"S{number + 1:04d}" for number in range(len(former))}
-    return match_segments(overlaps, keys, segments=len(now), next_key=len(former) + 1, thresholds=Thresholds())
+    return match_segments(overlaps, keys, segments=len(now), spare=spare_keys(keys.values()), thresholds=Thresholds())
 
 
 def told(matches: list[Match]) -> list[tuple[str, str]]:
@@ -112,8 +115,21 @@ def test_growth_and_a_shift_of_all_keep_every_key(seed: int) -> None:
 
 def test_a_key_is_never_given_twice() -> None:
     assert [one.key for one in name_first(2)] == ["S0001", "S0002"]
-    assert next_number(["S0007", "S0002"]) == 8
-    assert next_number([]) == 1
+    assert list(islice(spare_keys(["S0007", "S0002"]), 2)) == ["S0008", "S0009"]
+    assert next(spare_keys([])) == "S0001"
+    assert next(spare_keys(["S9999", "S10000"])) == "S10001"
+    # A run that is repeated has its own again, and what it needs beyond those is beyond everybody's.
+    assert list(islice(spare_keys(["S0003", "S0006"], own=["S10004", "S0005"]), 4)) == ["S0005", "S10004", "S10005", "S10006"]
+
+
+def test_a_run_that_is_repeated_is_what_its_lineage_says() -> None:
+    lineage: list[dict[str, Any]] = [
+        {"segment_id": None, "segment_key": "S0001", "verdict": "retired", "previous_key": "S0001"},
+        {"segment_id": 1, "segment_key": "S0004", "verdict": "born", "previous_key": None},
+        {"segment_id": 0, "segment_key": "S0002", "verdict": "survived", "previous_key": "S0002"},
+    ]
+
+    assert repeat_matches(lineage) == [Match("S0002", 0, "survived", "S0002"), Match("S0004", 1, "born")]
 
 
 def test_verdicts_read_as_sentences() -> None:
@@ -145,10 +161,13 @@ def test_why_a_customer_is_elsewhere(before: int | None, mid: int | None, now: i
 
 def test_the_basis_says_whose_overlap_counts() -> None:
     rows: list[dict[str, int | None]] = [
-        {"before_id": 0, "mid_id": 1, "segment_id": 1, "customers": 5},
-        {"before_id": None, "mid_id": 2, "segment_id": 2, "customers": 3},
-        {"before_id": 0, "mid_id": None, "segment_id": None, "customers": 2},
+        {"before_id": 0, "mid_id": 1, "is_far": False, "segment_id": 1, "customers": 5},
+        {"before_id": None, "mid_id": 2, "is_far": False, "segment_id": 2, "customers": 3},
+        {"before_id": 0, "mid_id": None, "is_far": None, "segment_id": None, "customers": 2},
+        {"before_id": 0, "mid_id": 0, "is_far": True, "segment_id": 1, "customers": 7},
     ]
 
-    assert overlaps_of(rows, basis="models") == {(1, 1): 5, (2, 2): 3}
-    assert overlaps_of(rows, basis="customers") == {(0, 1): 5}
+    assert overlaps_of(rows, basis="models") == {(1, 1): 5, (2, 2): 3, (None, 1): 7}
+    assert overlaps_of(rows, basis="customers") == {(0, 1): 12}
+    # Who is far from all was not moved by that: the former model would have left them where they were.
+    assert reason_of(rows[3], basis="models", former=FORMER, keys=["S0001", "S0002"])[2] == "model"

@@ -9,6 +9,7 @@ import pytest
 from conftest import run_all
 from pyspark.sql import SparkSession
 
+from segmentation.errors import PublishError
 from segmentation.run import Run
 from segmentation.tables import ASSIGNMENTS, CURRENT, LINEAGE, PREPARATION, QUARANTINE, REACH, RUNS, SEGMENTS, TRANSITIONS, Table
 
@@ -136,6 +137,10 @@ privacy: {{raw_records: "off"}}
 
     run = [run_all(jvm, str(tmp_path / "c.yaml"), run_id) for run_id in ("one", "two", "three")][-1]
 
+    def told(run_id: str) -> list[list[str]]:
+        tables = (LINEAGE, TRANSITIONS, ASSIGNMENTS, SEGMENTS)
+        return [sorted(map(str, run.lake.read_rows(table, run_ids=[run_id]))) for table in tables]
+
     assert {row["run_id"]: row["status"] for row in run.lake.read_rows(RUNS)} == {
         "one": "DROPPED",
         "two": "PUBLISHED",
@@ -145,6 +150,14 @@ privacy: {{raw_records: "off"}}
     assert {row["run_id"] for row in run.lake.read_rows(LINEAGE)} == {"one", "two", "three"}
     assert not Path(run.lake.models, "one").exists()
     assert {row["raw_record"] for row in run.lake.read_rows(QUARANTINE)} == {"{}"}
+
+    before = told("two")
+    run_all(jvm, str(tmp_path / "c.yaml"), "two")
+    with pytest.raises(PublishError, match=r"expected the k it was published with, 2, or a new run id, found 3"):
+        run_all(jvm, str(tmp_path / "c.yaml"), "two", k=3)
+
+    assert told("two") == before  # though what it looked back at is gone
+    assert {row["since_runs"] for row in run.lake.read_rows(ASSIGNMENTS, run_ids=["two"])} == {2}
 
 
 def test_without_the_former_model_the_customers_of_both_runs_tell(

@@ -52,7 +52,7 @@ def train(points: np.ndarray) -> np.ndarray:
 
 def verdict(then: np.ndarray, now: np.ndarray) -> str:
     centers = train(then)
-    found = find_drift(place(then, centers), place(now, centers), segments=4, excess=measure_excess(now, centers))
+    found = find_drift(place(then, centers), place(now, centers), segments=4, excess=measure_excess(then, now, centers))
     return judge_drift(found).partition(":")[0]
 
 
@@ -134,5 +134,23 @@ def test_a_frozen_model_that_is_the_best_has_no_excess() -> None:
     points = draw(np.random.default_rng(1), 3_000)
     centers = train(points)
 
-    assert measure_excess(points, centers) < 0.001
-    assert measure_excess(points + 2.0, centers) > 0.5
+    assert measure_excess(points, points, centers).share < 0.001
+    assert measure_excess(points, points + 2.0, centers).share > 0.5
+
+
+def test_centres_that_never_were_the_best_are_no_worse_today() -> None:
+    rng = np.random.default_rng(2)
+    points, others = draw(rng, 3_000), draw(rng, 3_000)
+    beside = train(points) + 0.5  # as those of another algorithm are
+
+    assert measure_excess(points, others, beside).share < 0.03
+    assert measure_excess(points + 0.5, others, beside).share > 0.1
+
+
+@pytest.mark.parametrize("world", ["4 segments in 5 sums, mostly nought, and a yes or no", "12 segments in 1 number"])
+def test_few_customers_far_out_or_many_centres_are_no_drift(world: str) -> None:
+    rng, times = np.random.default_rng(4), 60
+
+    verdicts = [SCRIPT["compare"](SCRIPT["WORLDS"][world], rng, 100) for _ in range(times)]
+
+    assert sum(one != KEEP for one in verdicts) <= 2  # where every other one was told to be drift
