@@ -18,7 +18,9 @@ class SegmentationError(Exception):
         self.place = place
         self.expected = expected
         self.found = found
-        super().__init__(redact(" ".join(f"{place}: expected {expected}, found {found}".split())))
+        line = " ".join(f"{place}: expected {expected}, found {found}".split())
+        # What a source calls its columns may be the bytes of an archive, which a terminal would obey.
+        super().__init__(redact("".join(letter if letter.isprintable() else "\ufffd" for letter in line)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword-only arguments are lost to pickle otherwise, and an error may come back from an executor.

@@ -3,6 +3,7 @@
 import os
 import re
 from datetime import date
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from segmentation.errors import ConfigError
 from segmentation.redaction import remember
 
 _EXPECTED = re.compile(r" (?:is|are) expected\b")
+_ALTERNATIVE = re.compile(r"^constrained-str$|\[.*\]$")  # which of several kinds pydantic tried: no key of the file
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")  # neither Java nor a file system knows what they are
 _ENVIRONMENT = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -86,9 +89,19 @@ def _check_outside(place: str, spec: SourceSpec, warehouse: Warehouse) -> None:
 
 
 def _lies_within(path: str, folder: str) -> bool:
-    aliases = (re.sub("^s3[an]?://", "s3://", text) for text in (path, folder))
-    one, other = (text if "://" in text else str(Path(text.removeprefix("file:")).resolve()) for text in aliases)
-    return one.rstrip("/") == other.rstrip("/") or one.startswith(other.rstrip("/") + "/")
+    """Say whether a path, or a place that its pattern stands for, is a folder or below it, whatever way both are written."""
+    one, other = _whole(path), _whole(folder)
+    places = [one] if _is_uri(one) else [one, *(str(Path(place).resolve()) for place in glob(one))]  # noqa: PTH207  Path.glob takes no absolute pattern
+    return any(place == other or place.startswith(other + "/") for place in places)
+
+
+def _whole(text: str) -> str:
+    text = re.sub("^s3[an]?://", "s3://", re.sub("^(?i:file):(?://(?=/))?", "", text))
+    return text.rstrip("/") if _is_uri(text) else str(Path(text).resolve())
+
+
+def _is_uri(text: str) -> bool:
+    return "://" in text
 
 
 def _read_yaml(path: str) -> dict[str, Any]:
@@ -98,6 +111,8 @@ def _read_yaml(path: str) -> dict[str, Any]:
         raise ConfigError("--config", expected="a readable YAML file", found=f"{path} ({error.strerror})") from None
     except UnicodeDecodeError:
         raise ConfigError("--config", expected="a YAML file in UTF-8", found=path) from None
+    except ValueError:  # a NUL
+        raise ConfigError("--config", expected="a readable YAML file", found=path) from None
     try:
         content = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
@@ -105,11 +120,15 @@ def _read_yaml(path: str) -> dict[str, Any]:
         raise ConfigError(
             path, expected="YAML with each key once", found=f"{str(error.problem).removeprefix('found ')}{line}"
         ) from None
-    except (YAMLError, ValueError, RecursionError) as error:  # a day that no calendar has is a ValueError
-        raise ConfigError(path, expected="YAML with each key once", found=str(error).splitlines()[0]) from None
+    except (YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:  # as a day that no calendar has
+        found = str(error).splitlines() or [type(error).__name__]
+        raise ConfigError(path, expected="YAML with each key once", found=found[0]) from None
     if not isinstance(content, dict):
         raise ConfigError(path, expected="a mapping of sections", found=type(content).__name__)
-    filled: dict[str, Any] = _fill(content, path)
+    try:
+        filled: dict[str, Any] = _fill(content, path)
+    except RecursionError:
+        raise ConfigError(path, expected="values that end", found="an anchor within itself") from None
     return filled
 
 
@@ -119,6 +138,8 @@ def _fill(value: Any, place: str) -> Any:
         return {key: _fill(one, f"{place}: {key}") for key, one in value.items()}
     if isinstance(value, list):
         return [_fill(one, place) for one in value]
+    if isinstance(value, str) and _UNWRITABLE.search(value):
+        raise ConfigError(place, expected="text without NUL and half letters", found=repr(value))
     return _ENVIRONMENT.sub(lambda found: _look_up(found.group(1), place), value) if isinstance(value, str) else value
 
 
@@ -137,13 +158,16 @@ def _parse_day(text: str, place: str) -> date:
 
 
 def _one_line(path: str, error: ValidationError) -> ConfigError:
-    # A misspelt key is also a missing one; the spelling says more.
-    first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
-    found = repr(first["input"]) if not isinstance(first["input"], dict | Section) else "otherwise"
+    # A misspelt key is also a missing one, the spelling says more; and a list is no text where either is allowed.
+    first = min(error.errors(), key=lambda fault: (fault["type"] != "extra_forbidden", _is_of_other_kind(fault)))
+    place = ".".join(str(part) for part in first["loc"] if not _ALTERNATIVE.search(str(part)))
+    given = first["input"]
+    found = "otherwise" if isinstance(given, dict | Section) else str(given) if isinstance(given, date) else repr(given)
     # A validator says "a name is expected, found x": the line has both words already.
     said, _, own = first["msg"].removeprefix("Value error, ").partition(", found ")
-    expected, found = _EXPECTED.sub("", said, count=1).rstrip(","), own or found
+    expected, found = _EXPECTED.sub("", said.removeprefix("Input should be "), count=1).rstrip(","), own or found
+    if (first["type"] == "string_type" or "ColumnSpec" in said) and isinstance(given, int | float | date):
+        expected = "text, in quotes where it looks like a number, a date, true or false"
     if first["type"] == "extra_forbidden":
         expected, found = f"one of {', '.join(_known_keys(first['loc'][:-1]))}", f"unknown key {first['loc'][-1]!r}"
     if first["type"] == "missing":
@@ -151,6 +175,10 @@ def _one_line(path: str, error: ValidationError) -> ConfigError:
     if len(found) > 120:
         found = found[:117] + "..."
     return ConfigError(f"{path}: {place}" if place else path, expected=expected, found=found)
+
+
+def _is_of_other_kind(fault: Any) -> bool:
+    return bool(fault["type"] == "string_type" and isinstance(fault["input"], list))
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

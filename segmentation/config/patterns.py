@@ -46,14 +46,18 @@ def check_datetime_pattern(pattern: str) -> str:
     Raises
     ------
     ValueError
-        If it does not: an hour alone would become a day of 1970.
+        If it does not: an hour alone would become a day of 1970, and with minutes for months every day is one of January.
     """
     letters = re.sub(r"'[^']*'", "", pattern)
-    if not set("yu") & set(letters):
+    if "y" not in letters:
         raise ValueError("a datetime pattern with a year (y) is expected, as yyyy-MM-dd HH:mm:ss")
-    unknown = sorted(set(re.findall(r"[A-Za-z]", letters)) - set("GyuDMLdQqEFahKkHmsSVzOXxZ"))
+    unknown = sorted(set(re.findall(r"[A-Za-z]", letters)) - set("GyDMLdQqEFahKkHmsSVzOXxZ"))
     if unknown:
         raise ValueError(f"a datetime pattern of Spark is expected, it knows no {', '.join(unknown)}")
+    if "m" in letters and not set("HhKk") & set(letters):
+        raise ValueError("a datetime pattern with an hour beside minutes (mm) is expected; months are MM")
+    if "d" in letters and not set("ML") & set(letters):
+        raise ValueError("a datetime pattern with a month (MM) beside the day is expected")
     return pattern
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from segmentation import catalogue
-from segmentation.config.sources import Name, Pattern, Section, Sources
+from segmentation.config.sources import Name, Pattern, Place, Section, Sources
 
 
 def _check_label(text: str) -> str:
@@ -28,9 +28,9 @@ SegmentNumber = Annotated[int, Field(ge=0, lt=100)] | Annotated[str, Field(patte
 class Warehouse(Section):
     """Where the tables lie."""
 
-    path: str | None = Field(None, description="folder or URI; each table is <path>/<table>")
+    path: Place | None = Field(None, description="folder or URI; each table is <path>/<table>")
     catalog_schema: str | None = Field(None, alias="schema", description="catalog schema, as catalog.schema")
-    models: str | None = Field(None, description="folder or URI of models; <path>/models by default")
+    models: Place | None = Field(None, description="folder or URI of models; <path>/models by default")
     keep_runs: int | None = Field(
         None,
         ge=1,
@@ -64,6 +64,13 @@ class Cleaning(Section):
     max_unreadable_share: float = Field(
         0.2, ge=0, le=1, description="share of a source's rows that are not as declared above which a run fails"
     )
+
+
+# What becomes of a row by itself: a rule of the same name could not be told from it.
+_OUTCOMES = re.compile(
+    "kept|objection|(?:unreadable|undeclared_level|missing|duplicate)_.*|repeated_header|on_or_after_as_of|non_product|return|"
+    "non_positive_price|exact_duplicate|in_another_file|customer_without_purchase|no_orders"
+)
 
 
 class Rule(Section):
@@ -272,6 +279,9 @@ class Config(Section):
             raise ValueError("features.category_shares: a products source or a category column is expected")
         if len({rule.name for rule in self.rules}) < len(self.rules):
             raise ValueError("rules: each name once is expected")
+        taken = sorted(rule.name for rule in self.rules if _OUTCOMES.fullmatch(rule.name))
+        if taken:
+            raise ValueError(f"rules: names that no outcome of a row has are expected, found {', '.join(taken)}")
         strays = sorted({rule.source for rule in self.rules} - set(self.sources.declared()))
         if strays:
             raise ValueError(f"rules: a source that is there is expected, found {', '.join(strays)}")

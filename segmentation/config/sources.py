@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -20,10 +21,20 @@ def _check_name(name: str) -> str:
     return name
 
 
+def _check_place(path: str) -> str:
+    if not path or path != path.strip() or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in path):
+        raise ValueError(f"a path of one line without blanks at its ends is expected, found {path!r}")
+    return path
+
+
 Name = Annotated[str, AfterValidator(_check_name)]
+Place = Annotated[str, AfterValidator(_check_place)]
 Pattern = Annotated[str, AfterValidator(check_pattern)]
 DatetimePattern = Annotated[str, AfterValidator(check_datetime_pattern)]
 SourceColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
+_PYTHON_ALONE = ("idna", "punycode", "utf-7", "raw-unicode-escape", "unicode-escape", "palmos", "hz", "mbcs", "oem")
+# Names of files of zones that are no zones; Java has none of them.
+_NO_ZONES = re.compile("(?i)(?:posix|right)/.*|localtime|posixrules|Factory")
 _KEYS = ("customer_id", "order_id", "ordered_at", "product_id", "category")
 
 
@@ -74,6 +85,9 @@ class AttributeSpec(Section):
             raise ValueError("an ordinal attribute, and no other, has an order")
         if self.order and len(set(self.order)) != len(self.order):
             raise ValueError("the levels of an order are expected once each")
+        if blank := [level for level in self.order or () if not level or level != level.strip()]:
+            # Values lose theirs before they are looked up, and an empty one is missing.
+            raise ValueError(f"levels without blanks at their ends are expected, found {blank[0]!r}")
         if self.type != "number" and not isinstance(self.source, str):
             raise ValueError("one source column is expected; only numbers add up")
         if self.type != "date" and self.format is not None:
@@ -95,44 +109,64 @@ def _read_delimiter(value: Any) -> Any:
     return "\t" if value in ("tab", "\\t") else value
 
 
+def _check_delimiter(delimiter: str) -> str:
+    if any(letter.isalnum() or letter in '"\\\r\n\0' for letter in delimiter):
+        raise ValueError('no letter, digit, backslash, " or end of a line is expected')
+    return delimiter
+
+
 def _check_encoding(name: str) -> str:
     try:
-        codecs.lookup(name)
-    except LookupError:
+        "a".encode(name)  # codecs that are no character sets, as base64 and zlib, do not encode text
+    except (LookupError, ValueError):
         raise ValueError("a character set as UTF-8 is expected") from None
+    if codecs.lookup(name).name in _PYTHON_ALONE:
+        raise ValueError("a character set that Java knows as well is expected")
     return name
 
 
 def _check_zone(name: str) -> str:
     try:
-        ZoneInfo(name)
+        is_zone = bool(ZoneInfo(name)) and not _NO_ZONES.fullmatch(name)
     except (LookupError, ValueError, OSError):
-        raise ValueError("a zone as Europe/Berlin is expected") from None
+        is_zone = False
+    if not is_zone:
+        raise ValueError("a zone as Europe/Berlin is expected")
     return name
+
+
+# What says how text is to be read goes with text: beside another format it would be passed over in silence.
+_OF_FORMATS = {"header": ("csv",), "delimiter": ("csv",), "encoding": ("csv", "json"), "multiline": ("csv", "json")}
 
 
 class SourceSpec(Section):
     """Where a table lies and how its text is to be read."""
 
     format: Literal["csv", "parquet", "delta", "json", "table"] = Field(description="csv covers csv.gz; table is a catalog table")
-    path: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+    path: Place | Annotated[list[Place], Field(min_length=1)] | None = Field(
         None, description="file, folder, glob, URI, package://PACKAGE/FILE, or the table's name; a list of files is read as one"
     )
     header: list[SourceColumnName] | None = Field(
         None, min_length=1, description="csv: names of the columns of files without a line of names, in order"
     )
-    delimiter: Annotated[str, BeforeValidator(_read_delimiter)] = Field(
+    delimiter: Annotated[str, BeforeValidator(_read_delimiter), AfterValidator(_check_delimiter)] = Field(
         ",", min_length=1, max_length=2, description="csv: field separator; tab is one too"
     )
-    encoding: Annotated[str, AfterValidator(_check_encoding)] = Field("UTF-8", description="csv: character set")
+    encoding: Annotated[str, AfterValidator(_check_encoding)] = Field("UTF-8", description="csv, json: character set")
     multiline: bool = Field(False, description="csv, json: records may span lines")
     decimal_comma: bool = Field(False, description="numbers in text are written 1.234,50")
     time_zone: Annotated[str, AfterValidator(_check_zone)] = Field("UTC", description="zone of timestamps written without one")
 
     @model_validator(mode="after")
     def _check_lists(self) -> "SourceSpec":
-        if self.header is not None and len(set(self.header)) != len(self.header):
-            raise ValueError("header: each name once is expected")
+        if self.header is not None and len({name.casefold() for name in self.header}) != len(self.header):
+            raise ValueError("header: each name once, whatever its capitals, is expected")
+        strays = [name for name, formats in _OF_FORMATS.items() if name in self.model_fields_set and self.format not in formats]
+        if strays:
+            raise ValueError(f"{', '.join(strays)}: nothing is expected beside format {self.format}")
+        is_wide = codecs.lookup(self.encoding).name.startswith(("utf-16", "utf-32"))
+        if self.format == "json" and is_wide and not self.multiline:  # Spark cannot tell its lines
+            raise ValueError(f"multiline: true is expected beside json in {self.encoding}")
         if isinstance(self.path, list) and self.format in ("delta", "table"):
             raise ValueError(f"path: one {self.format} table is expected, found a list")
         return self

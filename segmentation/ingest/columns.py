@@ -19,8 +19,9 @@ from segmentation.tables import MONEY
 Kind = Literal["text", "money", "number", "instant", "days", "level"]
 
 # Blanks that a plain TRIM keeps: tabs, no-break, zero-width and byte-order marks reach ids through spreadsheets.
-_BLANKS = " \t\r\n\u00a0\u200b\ufeff"
+_BLANKS = " \t\r\n\u00a0\u200b\u202f\u3000\ufeff"
 _PLAIN_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_POINTED_THOUSANDS = r"^[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?$"
 _WHOLE_BOUND = int(MONEY_BOUND) - 1
 _BINARY = (T.DoubleType, T.FloatType)
 # What decoding left of broken letters, and what no key has on purpose.
@@ -121,7 +122,8 @@ def parse(column: SourceColumn, tidied: str, data_type: T.DataType, *, spec: Sou
         instant = _instant(value, data_type, column.format, spec.time_zone)
         return instant if column.kind == "instant" else F.datediff(F.lit(column.as_of), instant.cast("date")).cast("double")
     if is_text and spec.decimal_comma:
-        value = F.translate(F.translate(value, ".", ""), ",", ".")
+        # A point that parts no thousands is the decimal point of another notation: 12.50 is not 1250.
+        value = F.when(~value.contains(".") | value.rlike(_POINTED_THOUSANDS), F.translate(F.translate(value, ".", ""), ",", "."))
     if column.kind == "money":
         return _money(value, data_type)
     if is_text:  # the pattern keeps out the words NaN and Infinity, which a cast accepts

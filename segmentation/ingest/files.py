@@ -24,10 +24,24 @@ from segmentation.errors import SourceError, pick
 from segmentation.faults import explain_machine
 from segmentation.ingest.columns import SourceColumn, check_type, parse, source_column, tidy
 from segmentation.ingest.formats import CORRUPT, FORMATS, Format
-from segmentation.ingest.scan import check_parts, check_quotes
+from segmentation.ingest.scan import check_files, check_parts, check_quotes, check_single
+from segmentation.money import MONEY_BOUND
 from segmentation.warehouse.files import list_files
 from segmentation.warehouse.objects import is_object_store, measure
 
+_SHOWN_COLUMNS = 100
+_UNKNOWN_PATTERN = ("INVALID_DATETIME_PATTERN", "DATETIME_PATTERN_RECOGNITION", "Illegal pattern character")
+_PATTERN = re.compile(r"[\[\]{}*?]")
+# How what is often sent in place of a table begins.
+_NO_TEXT = {
+    "pk\x03\x04": "a ZIP archive or an Excel workbook",
+    "\x1f": "a compressed file without the ending .gz",
+    "par1": "a Parquet file",
+    "%pdf": "a PDF",
+    "<!doctype": "a page of HTML",
+    "<html": "a page of HTML",
+    "<?xml": "XML",
+}
 # What one task reads at once; a second would only add a shuffle.
 SMALL_BYTES = 2**20
 
@@ -53,19 +67,39 @@ def read_source(spark: SparkSession, name: str, spec: SourceSpec, columns: Seque
     with readable(place):
         frame = kind.open(spark, spec, paths)
         types = {field.name: field.dataType for field in frame.schema}
+        if kind.has_files and spec.format != "delta":
+            check_files(spark, paths, frame.inputFiles() if types else [], place=place)
         if spec.format == "csv" and types:
-            check_quotes(spark, spec, frame.inputFiles(), place=place)
+            check_quotes(spark, spec, paths, place=place)
+        if spec.format == "json" and types:
+            check_single(spark, spec, paths, place=place)
     wanted = sorted({source for column in columns for source in column.sources})
     if not types:
         raise SourceError(place, expected="at least one row", found="an empty file")
     missing = [source for source in wanted if source not in types]
     if missing:
-        found = ", ".join(column for column in types if column != CORRUPT)
-        raise SourceError(place, expected=f"columns {', '.join(missing)}", found=f"columns {found}")
+        raise _lack(place, spec, missing, [column for column in types if column != CORRUPT])
     if spec.format == "parquet":
         with readable(place):
             check_parts(frame, wanted, place=place)
     return _declare(frame, spec, columns, name, wanted)
+
+
+def _lack(place: str, spec: SourceSpec, missing: Sequence[str], found: Sequence[str]) -> SourceError:
+    """Return the error of a source without some columns, which says what it has or what it is instead."""
+    if not found:
+        return SourceError(place, expected="a JSON object in each line, or multiline: true", found="none")
+    if spec.format == "csv":
+        kind = next((kind for mark, kind in _NO_TEXT.items() if found[0].lower().startswith(mark)), None)
+        if kind:
+            return SourceError(place, expected="a table as text", found=kind)
+        for name in missing:  # Spark makes names of a header that has one twice, by the place of each
+            times = sum(one.casefold() == f"{name}{number}".casefold() for number, one in enumerate(found))
+            if times > 1:
+                return SourceError(place, expected=f"column {name} once, whatever its capitals", found=f"it {times} times")
+    shown = [one if one == one.strip() else repr(one) for one in found[:_SHOWN_COLUMNS]]
+    more = f" and {len(found) - _SHOWN_COLUMNS:,} more" if len(found) > _SHOWN_COLUMNS else ""
+    return SourceError(place, expected=f"columns {', '.join(missing)}", found=f"columns {', '.join(shown)}{more}")
 
 
 def told(spec: SourceSpec) -> str:
@@ -95,7 +129,7 @@ def _declare(frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn]
     parsed = tidied.withColumns(
         {one.parsed: parse(one.column, one.tidied, types[one.source], spec=spec, is_decoded=kind.is_text) for one in parts}
     )
-    rules = [(column.reason, _is_broken([one for one in parts if one.column is column])) for column in columns]
+    rules = [(column.reason, _is_broken(column, [one for one in parts if one.column is column])) for column in columns]
     if has_corrupt:
         rules = [("unreadable_record", F.col(f"_raw.{CORRUPT}").isNotNull()), *rules]
     if spec.format == "csv" and spec.header is None:
@@ -175,7 +209,9 @@ def stamp_sources(spark: SparkSession, sources: Sources) -> str | None:
             return None
         for path in spec.paths:
             place = _resolve(f"sources.{name}", path)
-            seen += [f"{name} {one}" for one in list_files(spark, f"{place}/_delta_log" if spec.format == "delta" else place)]
+            with readable(f"sources.{name} ({told(spec)})"):
+                found = list_files(spark, f"{place}/_delta_log" if spec.format == "delta" else place)
+            seen += [f"{name} {one}" for one in found]
     return hashlib.sha256("\n".join(seen).encode()).hexdigest()
 
 
@@ -185,17 +221,24 @@ def size_of(frame: DataFrame) -> int:
     return int(plan.stats().sizeInBytes())
 
 
-def _is_broken(parts: Sequence[_Part]) -> Column:
-    """Return whether a value is there that cannot be read as declared."""
-    return reduce(or_, (F.col(part.tidied).isNotNull() & F.col(part.parsed).isNull() for part in parts))
+def _is_broken(column: SourceColumn, parts: Sequence[_Part]) -> Column:
+    """Return whether a value is there that cannot be read as declared, or several add up to more than a column holds."""
+    broken = reduce(or_, (F.col(part.tidied).isNotNull() & F.col(part.parsed).isNull() for part in parts))
+    if len(parts) == 1:
+        return broken
+    bound = MONEY_BOUND if column.kind == "money" else float("inf")
+    return broken | (F.abs(_sum([F.col(part.parsed) for part in parts])) >= bound)
 
 
 def _add_up(column: SourceColumn, values: Sequence[Column]) -> Column:
     """Return the only value, or the sum of several with null as 0, null where all are."""
     if len(values) == 1:
         return values[0].alias(column.name)
-    total = reduce(add, (F.coalesce(value, F.lit(0)) for value in values))
-    return F.when(F.coalesce(*values).isNotNull(), total).alias(column.name)
+    return F.when(F.coalesce(*values).isNotNull(), _sum(values)).alias(column.name)
+
+
+def _sum(values: Sequence[Column]) -> Column:
+    return reduce(add, (F.coalesce(value, F.lit(0)) for value in values))
 
 
 @contextmanager
@@ -219,26 +262,38 @@ def _cause(text: str) -> str:
         "DELTA_MISSING": "no Delta table",
         "is not a Delta table": "no Delta table",
         "UNABLE_TO_INFER_SCHEMA": "an empty folder or no file of this format",
-        "CSV header does not conform": "a file whose header differs from the first file's",
+        "(NANOS,": "times in nanoseconds, which Spark does not read: write them in microseconds (pandas: coerce_timestamps='us')",
+        "COLUMN_ALREADY_EXISTS": "a column twice, or two whose names differ by capitals alone",
+        "CSV header does not conform": "a file whose header differs from the first file's, or has a name twice",
+        "Number of column in CSV header": "a file whose header has another number of columns than the first file's",
         "CANNOT_READ_FILE_FOOTER": "a damaged Parquet file",
         "Unexpected end of input stream": "a truncated compressed file",
-        "not in GZIP format": "a .gz file that is not gzip",
-        "INVALID_DATETIME_PATTERN": "a date pattern that Spark does not know",
-        "Illegal pattern character": "a date pattern that Spark does not know",
+        **dict.fromkeys(("not in GZIP format", "not a gzip file", "incorrect header check"), "a .gz file that is not gzip"),
+        "Relative path in absolute URI": "a name with a colon, which Hadoop does not know",
+        "No FileSystem for scheme": "a scheme that this Spark has no file system for",
+        "UnknownHostException": "a host that is not known",
+        "Illegal file pattern": "a pattern that is none",
+        **dict.fromkeys(_UNKNOWN_PATTERN, "a date pattern that Spark does not know"),
     }
     file = re.search(r"(?:file:|hdfs:|s3a?:|abfss?:)[^\s,;'\"\]]+", text)
-    where = f" ({file.group(0)})" if file else ""
+    where = f" ({file.group(0).rstrip('.')})" if file else ""
     for mark, meaning in known.items():
         if mark in text:
             return meaning + where
     lines = [line for line in text.splitlines() if line.strip()]
+    # Py4J's own first line only says which call it was.
+    lines = [line for line in lines if line.startswith("Caused by: ")][-1:] or lines
+    lines = [line.removeprefix("Caused by: ").removeprefix(": ") for line in lines if not line.startswith("An error occurred")]
     return (lines[0][:300] if lines else "no word of the cause") + where
 
 
 def _resolve(place: str, path: str) -> str:
     """Return a path Spark can read; ``package://`` names a file inside an installed package."""
     if not path.startswith("package://"):
-        return path
+        is_literal = (
+            _PATTERN.search(path) and "://" not in path and Path(path).exists()
+        )  # a browser's copy is called sales[1].csv
+        return _PATTERN.sub(r"\\\g<0>", path) if is_literal else path
     package, _, file = path.removeprefix("package://").partition("/")
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or spec.loader is None:

@@ -59,6 +59,8 @@ def _open_csv(spark: SparkSession, spec: SourceSpec, paths: Sequence[str]) -> Da
 def _open_json(spark: SparkSession, spec: SourceSpec, paths: Sequence[str]) -> DataFrame:
     # Names are looked up, types are not: every value arrives as text.
     reader = spark.read.option("primitivesAsString", True).option("columnNameOfCorruptRecord", CORRUPT)
+    if java_charset(spec.encoding) != "utf-8":  # of others Spark asks how lines end; a CR before it is a blank of JSON
+        reader = reader.option("encoding", java_charset(spec.encoding)).option("lineSep", "\n")
     return reader.option("multiLine", spec.multiline).json(list(paths))
 
 

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from segmentation.errors import QualityError
 from segmentation.redaction import known_secrets
-from segmentation.tables import KEPT, NO_RECORD
+from segmentation.tables import KEPT, NO_RECORD, Rows
 
 OBJECTION = "objection"  # to being profiled, GDPR Art. 21
 
@@ -38,6 +38,29 @@ def judge_objections(frame: DataFrame, objectors: DataFrame) -> DataFrame:
     return marked.withColumns(
         {"_reasons": F.when(objects, F.lit(OBJECTION)).otherwise(F.col("_reasons")), "_is_kept": is_kept() & ~objects}
     ).drop("_objects")
+
+
+def find_near_objectors(frame: DataFrame, objectors: DataFrame) -> DataFrame:
+    """Return a row for each of ``frame`` whose customer is an objector but for capitals, leading zeros, a final .0 and signs."""
+    folded = F.regexp_replace(F.lower("customer_id"), r"\.0+$|^0+|[^\p{L}\p{N}]", "").alias("_folded")
+    return frame.select(folded).join(objectors.select(folded).where("_folded != ''"), on="_folded", how="left_semi")
+
+
+def check_objectors(*, near: bool, left_out: int) -> Rows:
+    """Return rows of ``tables.CHECKS`` about objections that reach nobody, or perhaps not all whom they mean.
+
+    Parameters
+    ----------
+    near : whether rows are kept of ``find_near_objectors``
+    left_out : rows set aside because their customers object
+    """
+    subject = {"stage": "ingest", "check": "objections_missed", "subject": "objections", "rows": None, "share": None}
+    said = []
+    if near:
+        said.append("ids that are kept equal some of objections but for capitals, leading zeros or signs: write both alike")
+    elif not left_out:
+        said.append("nobody of objections is in the other sources: are their ids written alike?")
+    return [{**subject, "said": one} for one in said]
 
 
 def is_kept() -> Column:

@@ -1,26 +1,35 @@
-"""Files looked at before they are read: quotes that stay open, and parts that lack a column. Spark reads both in silence."""
+"""Files looked at before they are read: such as Spark passes over or reads twice, quotes that stay open, parts without a column.
+
+Spark says nothing of any.
+"""
 
 import bz2
 import codecs
 import csv
 import gzip
 import io
+import json
 import lzma
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from segmentation.config.sources import SourceSpec
 from segmentation.errors import SourceError
+from segmentation.warehouse.files import list_files
 
 _SHOWN_LETTERS = 60
+# A closing brace with an opening one behind it, outside of texts; it tries one way only.
+_SECOND_OBJECT = r'^(?:[^"}]++|"(?:[^"\\]++|\\.)*+"|\}(?!\s*\{))*+\}\s*\{'
 _OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
@@ -31,8 +40,40 @@ def spans_bytes(encoding: str) -> bool:
 
 def java_charset(encoding: str) -> str:
     """Return a character set that Python knows under a name that Java knows."""
-    name = codecs.lookup(encoding).name.replace("iso8859-", "iso-8859-")
+    name = codecs.lookup(encoding).name.replace("iso8859-", "iso-8859-").removesuffix("-sig")  # a mark is read by all
     return re.sub(r"^(utf-(?:16|32))-([bl]e)$", r"\1\2", name)
+
+
+def check_files(spark: SparkSession, paths: Sequence[str], read: Sequence[str], *, place: str) -> None:
+    """Refuse paths of which one is passed over or read twice: a hidden name, a folder in a folder, overlapping patterns.
+
+    Parameters
+    ----------
+    paths : files, folders and patterns as they were declared
+    read : the files that Spark reads of them
+
+    Raises
+    ------
+    SourceError
+        With the file.
+    """
+    are_read = {_plain(unquote(file)) for file in read}
+    seen: dict[str, str] = {}
+    for path in paths:
+        parts = path.split("/")
+        for file, size, _ in (one.rsplit(" ", 2) for one in list_files(spark, path)):
+            if file in seen:
+                raise SourceError(place, expected="each file once", found=f"{file} twice, by {seen[file]} and {path}")
+            seen[file] = path
+            # Marks and checksums, which are hidden, are no data; a file that was named is.
+            is_hidden = any(part.startswith(("_", ".")) and "=" not in part for part in file.split("/") if part not in parts)
+            if size != "0" and not is_hidden and _plain(file) not in are_read:
+                expected = "files whose names begin with a letter or digit, in a folder that is named itself"
+                raise SourceError(place, expected=expected, found=f"{file}, which Spark passes over")
+
+
+def _plain(file: str) -> str:
+    return re.sub("^([a-z0-9]+):/+", r"\1:/", file)
 
 
 def check_quotes(spark: SparkSession, spec: SourceSpec, paths: Sequence[str], *, place: str) -> None:
@@ -56,10 +97,12 @@ def check_quotes(spark: SparkSession, spec: SourceSpec, paths: Sequence[str], *,
     if spec.multiline:
         _check_whole(spark, spec, paths, place)
         return
-    shown = found if len(found) <= _SHOWN_LETTERS else found[:_SHOWN_LETTERS] + "..."
-    raise SourceError(
-        place, expected="a record in each line, or multiline: true", found=f"a quote that is open at the line's end: {shown}"
-    )
+    open_quote = f"a quote that is open at the line's end: {_shorten(found)}"
+    raise SourceError(place, expected="a record in each line, or multiline: true", found=open_quote)
+
+
+def _shorten(line: str) -> str:
+    return line if len(line) <= _SHOWN_LETTERS else line[:_SHOWN_LETTERS] + "..."
 
 
 def open_line_pattern(delimiter: str) -> str:
@@ -72,16 +115,52 @@ def open_line_pattern(delimiter: str) -> str:
 
 
 def _check_whole(spark: SparkSession, spec: SourceSpec, paths: Sequence[str], place: str) -> None:
-    delimiter, encoding = spec.delimiter, spec.encoding
+    find = partial(find_fault, delimiter=spec.delimiter, encoding=spec.encoding)
+    _look_at_files(spark, paths, find, place=place, expected="every quote closed where a field ends")
 
-    def look(part: tuple[str, Any]) -> Iterator[tuple[str, str]]:
-        fault = find_fault(part[1], part[0], delimiter=delimiter, encoding=encoding)
+
+def check_single(spark: SparkSession, spec: SourceSpec, paths: Sequence[str], *, place: str) -> None:
+    """Refuse JSON with more than one object in a line, or with ``multiline`` in a file: Spark reads the first alone.
+
+    Raises
+    ------
+    SourceError
+        With what follows the first.
+    """
+    if spec.multiline:
+        find = partial(find_second, encoding=spec.encoding)
+        _look_at_files(spark, paths, find, place=place, expected="one object or list in each file, or multiline: false")
+        return
+    has_two = F.col("value").rlike(r"\}\s*\{") & F.col("value").rlike(_SECOND_OBJECT)
+    found = spark.read.text(list(paths)).agg(F.min(F.when(has_two, F.col("value"))).alias("line")).collect()[0]["line"]
+    if found is not None:
+        raise SourceError(place, expected="one JSON object in each line", found=f"another after it: {_shorten(found)}")
+
+
+def find_second(content: bytes, name: str, *, encoding: str) -> str | None:
+    """Return what follows the first object or list of a JSON file, None where nothing does or none can be read."""
+    opened: Any = _OPENERS.get(Path(name).suffix)
+    text = (opened(io.BytesIO(content)).read() if opened else content).decode(encoding, errors="replace").lstrip("\ufeff \t\r\n")
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return None  # which Spark says of the record
+    rest = text[end:].strip()
+    return f"{rest[:_SHOWN_LETTERS]} after the first" if rest else None
+
+
+def _look_at_files(
+    spark: SparkSession, paths: Sequence[str], find: Callable[[bytes, str], str | None], *, place: str, expected: str
+) -> None:
+    def look(part: Row) -> Iterator[tuple[str, str]]:
+        fault = find(part[1], part[0])
         return iter([(part[0], fault)] if fault else [])
 
-    faults = spark.sparkContext.binaryFiles(",".join(paths)).flatMap(look).collect()
+    files = spark.read.format("binaryFile").load(list(paths)).select("path", "content")
+    faults = files.rdd.flatMap(look).collect()
     if faults:
         file, fault = min(faults)
-        raise SourceError(place, expected="every quote closed where a field ends", found=f"{fault} ({file})")
+        raise SourceError(place, expected=expected, found=f"{fault} ({file})")
 
 
 def find_fault(content: bytes, name: str, *, delimiter: str, encoding: str) -> str | None:
@@ -109,7 +188,9 @@ def find_fault(content: bytes, name: str, *, delimiter: str, encoding: str) -> s
 
 
 def check_parts(frame: DataFrame, wanted: Sequence[str], *, place: str) -> None:
-    """Refuse Parquet files of which some lack a column that others have: their rows would get nulls.
+    """Refuse Parquet files of which some lack a column that others have, or say otherwise whether its times know their zone.
+
+    Spark reads all as the first: the rows of others would get nulls, or be shifted.
 
     Raises
     ------
@@ -118,27 +199,49 @@ def check_parts(frame: DataFrame, wanted: Sequence[str], *, place: str) -> None:
     """
     having: dict[str, str] = {}
     lacking: dict[str, str] = {}
+    kinds: dict[str, dict[str, str]] = {}
     for file in sorted(frame.inputFiles()):
-        names = set(_columns_of(frame.sparkSession, file))
+        try:
+            columns = _columns_of(frame.sparkSession, file)
+        except (pa.ArrowException, OSError) as error:
+            raise SourceError(place, expected="whole Parquet files", found=f"{file} ({error})") from None
         for column in wanted:
-            (having if column in names else lacking).setdefault(column, file)
+            (having if column in columns else lacking).setdefault(column, file)
+            if columns.get(column):
+                kinds.setdefault(column, {}).setdefault(columns[column], file)
     for column in wanted:
         if column in having and column in lacking:
             raise SourceError(place, expected=f"column {column} in every file", found=f"none in {lacking[column]}")
+        if len(told := kinds.get(column, {})) > 1:
+            found = " and ".join(f"{kind} in {file}" for kind, file in told.items())
+            raise SourceError(place, expected=f"times of column {column} of one kind in every file", found=found)
 
 
-def _columns_of(spark: SparkSession, file: str) -> list[str]:
-    """Return the columns that a Parquet file's own footer names."""
+def _columns_of(spark: SparkSession, file: str) -> dict[str, str]:
+    """Return the columns that a Parquet file's own footer names; of times whether they are instants or local, else nothing."""
     url = urlparse(file)
     if url.scheme in ("", "file"):
-        names: list[str] = pq.read_schema(unquote(url.path)).names
-        return names
+        with pq.ParquetFile(unquote(url.path)) as opened:
+            leaves = [opened.schema.column(number) for number in range(len(opened.schema.names))]
+            return dict.fromkeys(opened.schema_arrow.names, "") | {
+                leaf.path: _kind_of(f"{leaf.logical_type} {leaf.physical_type}", "isAdjustedToUTC=true", "isAdjustedToUTC=false")
+                for leaf in leaves
+                if leaf.path in opened.schema_arrow.names
+            }
     jvm: Any = spark.sparkContext._jvm
     jsc: Any = spark.sparkContext._jsc
     path = jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(file))
     opened = jvm.org.apache.parquet.hadoop.util.HadoopInputFile.fromPath(path, jsc.hadoopConfiguration())
     reader = jvm.org.apache.parquet.hadoop.ParquetFileReader.open(opened)
     try:
-        return [str(field.getName()) for field in reader.getFooter().getFileMetaData().getSchema().getFields()]
+        fields = reader.getFooter().getFileMetaData().getSchema().getFields()
+        return {str(field.getName()): _kind_of(field.toString(), "S,true)", "S,false)") for field in fields}
     finally:
         reader.close()
+
+
+def _kind_of(told: str, instant: str, local: str) -> str:
+    """Return of a column's type in words whether it holds instants, local times or neither; Spark takes INT96 for instants."""
+    if "TIMESTAMP" not in told.upper() and "INT96" not in told.upper():
+        return ""
+    return "instants" if instant in told or "INT96" in told.upper() else "local times" if local in told else ""

@@ -16,11 +16,14 @@ from segmentation.ingest.dates import check_dates, suggest_pattern
 from segmentation.ingest.declared import declare_columns, declare_conditions
 from segmentation.ingest.files import SMALL_BYTES, read_source, readable, size_of, stamp_sources, told
 from segmentation.ingest.reasons import (
+    OBJECTION,
     Tally,
     build_quarantine,
     check_counts,
+    check_objectors,
     count_aside,
     count_unreadable,
+    find_near_objectors,
     is_kept,
     judge_objections,
     read_tally,
@@ -31,10 +34,12 @@ from segmentation.ingest.rules import Condition, breaches, check_breaches, judge
 from segmentation.ingest.transactions import (
     add_categories,
     build_transactions,
+    check_categories,
     complete_transactions,
     find_non_buyers,
     judge_purchasers,
     judge_transactions,
+    uncategorised,
 )
 from segmentation.readings import customers_table
 from segmentation.run import Run, begin_run, note
@@ -79,18 +84,22 @@ def ingest(run: Run) -> str:
 
 @dataclass(frozen=True)
 class Judged:
-    """The rows of a source with their reasons; how many there are, are kept, and break a condition though they are kept."""
+    """The rows of a source with their reasons; how many there are, are kept, and break a condition though they are kept.
+
+    And how many are kept with a product of which no category is known.
+    """
 
     frame: DataFrame
     read: Tally
     kept: Tally
     broken: dict[str, int]
+    uncategorised: int = 0
 
     @classmethod
     def counted(cls, frame: DataFrame, row: Mapping[str, Any], conditions: Sequence[Condition]) -> "Judged":
         """Return the rows with what a row of ``tallies`` and ``breaches`` counted."""
         broken = {one.name: row[one.column] for one in conditions if one.action != "quarantine"}
-        return cls(frame, read_tally(row, "read"), read_tally(row, "kept"), broken)
+        return cls(frame, read_tally(row, "read"), read_tally(row, "kept"), broken, row.get("uncategorised", 0))
 
 
 def _judge(run: Run, name: str, judged: dict[str, Judged], *, only_look: bool) -> Judged:
@@ -103,6 +112,8 @@ def _judge(run: Run, name: str, judged: dict[str, Judged], *, only_look: bool) -
         if name == "transactions":
             frame, is_small = _judge_transactions(run, raw, judged, conditions), size_of(raw) <= SMALL_BYTES
             counts = [*tallies(read=F.lit(True), kept=is_kept()), *breaches(conditions)]
+            if "products" in judged:
+                counts.append(uncategorised())
             row = _look(frame, counts) if only_look else _write_transactions(run, frame, counts, is_small=is_small)
             return Judged.counted(frame, row, conditions)
         raw = judge_conditions(raw, conditions, source=name)
@@ -185,6 +196,13 @@ def _suspect(run: Run, judged: Mapping[str, Judged], counts: Rows) -> Rows:
         conditions = declare_conditions(run.config.rules, name)
         broken = {condition.name: one.broken.get(condition.name, of_source.get(condition.name, 0)) for condition in conditions}
         checks += check_breaches(conditions, broken, rows=one.read.rows, source=name)
+        checks += check_categories(one.uncategorised, one.kept.rows)
+    if "objections" in judged and judged["objections"].kept.rows:
+        objectors = judged["objections"].frame.where(is_kept())
+        sources = [run.read(TRANSACTIONS)] if "transactions" in judged else []
+        sources += [judged["customers"].frame.where(is_kept())] if "customers" in judged else []
+        near = any(not find_near_objectors(one, objectors).isEmpty() for one in sources)
+        checks += check_objectors(near=near, left_out=sum(row["rows"] for row in counts if row["outcome"] == OBJECTION))
     return checks
 
 

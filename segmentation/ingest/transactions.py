@@ -10,7 +10,7 @@ from pyspark.sql import types as T
 from segmentation.frames import conform
 from segmentation.ingest.reasons import add_reasons, is_kept
 from segmentation.money import MONEY_BOUND, round_money
-from segmentation.tables import MONEY, QUANTITY, TRANSACTIONS
+from segmentation.tables import MONEY, QUANTITY, TRANSACTIONS, Rows
 
 
 def complete_transactions(raw: DataFrame, *, return_order_pattern: str | None) -> DataFrame:
@@ -128,3 +128,17 @@ def add_categories(transactions: DataFrame, products: DataFrame) -> DataFrame:
     """Fill ``category`` from ``products`` (product_id unique, category); a line without a product row keeps null."""
     category = products.select("product_id", "category")
     return transactions.drop("category").join(category, on="product_id", how="left")
+
+
+def uncategorised() -> Column:
+    """Return the count of lines kept whose product has no category, as an aggregate."""
+    return F.count_if(is_kept() & F.col("product_id").isNotNull() & F.col("category").isNull()).alias("uncategorised")
+
+
+def check_categories(uncategorised: int, lines: int) -> Rows:
+    """Return rows of ``tables.CHECKS`` about lines kept of whose products no category is known, if most are such."""
+    if uncategorised <= lines / 2:
+        return []
+    said = f"{uncategorised:,} of {lines:,} lines have a product without a category in products: are their ids written alike?"
+    subject = {"stage": "ingest", "check": "few_categories", "subject": "products"}
+    return [{**subject, "rows": uncategorised, "share": uncategorised / lines, "said": said}]

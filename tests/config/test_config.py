@@ -64,7 +64,7 @@ def test_shipped_configurations_are_complete(name: str) -> None:
             ("path: c.csv", "path: c.csv\n    time_zone: Mars/North"),
             "customers.time_zone: expected a zone as Europe/Berlin",
         ),
-        (("path: c.csv", "path: c.csv\n    header: [id, id]"), "expected header: each name once, found"),
+        (("path: c.csv", "path: c.csv\n    header: [id, id]"), "expected header: each name once, whatever its capitals, found"),
         (("customer_id: id", "customer_id: [id, age]"), "expected one source column for customer_id; only numbers add up, found"),
         (("customer_id: id", "customer_id: []"), "sources.customers.customer_id"),
         (("customer_id: id", "customer_id: {from: id, remove: '(a+)+'}"), "without a repeat of a repeat"),
@@ -80,7 +80,7 @@ def test_shipped_configurations_are_complete(name: str) -> None:
             "other names than a__scaled, found",
         ),
         (("features:", "as_of: 2021-02-30\nfeatures:"), "expected YAML with each key once, found day is out of range"),
-        (("features:", "as_of: 0001-01-01\nfeatures:"), "as_of: expected Input should be greater than or equal to 1900-01-01"),
+        (("features:", "as_of: 0001-01-01\nfeatures:"), "as_of: expected greater than or equal to 1900-01-01"),
         (
             ("features:", "rules: [{name: x, source: products, expression: a}]\nfeatures:"),
             "rules: a source that is there, found products",
@@ -108,6 +108,22 @@ def test_a_fault_is_one_line_with_its_place(tmp_path: Path, change: tuple[str, s
     assert message in str(caught.value)
     assert not re.search("(?:is|are) expected", str(caught.value))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["link/customers", "file://{}/w/customers", "FILE:{}/w", "*/customers", "w/./x/.."])
+def test_a_source_in_the_warehouse_is_known_however_it_is_written(tmp_path: Path, path: str) -> None:
+    (tmp_path / "w" / "customers").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "w")
+    place = path.format(tmp_path) if "{}" in path else f"{tmp_path}/{path}"
+    text = MINIMAL.replace("path: w", f"path: {tmp_path}/w").replace("csv\n    path: c.csv", f"parquet\n    path: '{place}'")
+
+    with pytest.raises(ConfigError, match="expected a source outside of the warehouse"):
+        load_config(write(tmp_path, text))
+
+
+def test_a_configuration_of_an_impossible_name_is_a_line() -> None:
+    with pytest.raises(ConfigError, match="--config: expected a readable YAML file"):
+        load_config("a\0b")
 
 
 def test_transactions_ask_for_a_day() -> None:

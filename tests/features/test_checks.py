@@ -17,7 +17,7 @@ from segmentation.features.checks import (
     observed,
 )
 
-SOUND = {"customers": 1000, "folded": 1000, "beyond": 0, "with_orders": 1000, "stale_days": 1, "history_days": 400}
+SOUND = {"customers": 1000, "folded": 1000, "beyond": 0, "nobody": 0, "with_orders": 1000, "stale_days": 1, "history_days": 400}
 
 
 def names(rows: list[dict[str, Any]]) -> list[str]:
@@ -32,6 +32,7 @@ def names(rows: list[dict[str, Any]]) -> list[str]:
         ({"history_days": 90}, ["short_history"]),
         ({"stale_days": 400}, ["stale"]),
         ({"folded": 998}, ["ids_differ_by_case"]),
+        ({"nobody": 1}, ["ids_for_nobody"]),
         ({"constant age": True, "constant spend": False}, ["constant"]),
         ({"stale_days": None, "history_days": None}, []),
     ],
@@ -51,14 +52,14 @@ def test_ids_that_look_alike_are_found() -> None:
 
 
 def test_the_features_say_what_the_checks_need(spark: SparkSession) -> None:
-    rows = [("a", 1, 10, 5.0, 1.0), ("A", None, None, 5.0, 2.0), ("é", 3, 30, 5.0, 3.0)]
+    rows = [("a", 1, 10, 5.0, 1.0), ("A", None, None, 5.0, 2.0), ("é", 3, 30, 5.0, 3.0), ("Null", 3, 30, 5.0, 3.0)]
     frame = spark.createDataFrame(rows, "customer_id string, recency_days int, tenure_days int, same double, other double")
 
     row = first_row(frame.agg(*observed(has_orders=True, numbers=["same", "other"]))).asDict()
 
     assert row == {
-        **{"customers": 3, "with_capitals": 1, "with_small_letters": 2, "beyond": 1},
-        **{"with_orders": 2, "stale_days": 1, "history_days": 30},
+        **{"customers": 4, "with_capitals": 2, "with_small_letters": 3, "beyond": 1, "nobody": 1},
+        **{"with_orders": 3, "stale_days": 1, "history_days": 30},
         **{"constant same": True, "constant other": False},
     }
     assert [one["customer_id"] for one in frame.where(is_beyond_ascii()).collect()] == ["é"]

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,11 +16,11 @@ from pyarrow import parquet
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from segmentation.config.sources import SourceSpec
+from segmentation.config.sources import Sources, SourceSpec
 from segmentation.errors import SourceError
 from segmentation.ingest.columns import SourceColumn
 from segmentation.ingest.dates import suggest_pattern
-from segmentation.ingest.files import read_source, readable
+from segmentation.ingest.files import read_source, readable, stamp_sources
 from segmentation.ingest.scan import find_fault, open_line_pattern
 
 ID = SourceColumn("customer_id", ("id",), "text")
@@ -70,6 +71,155 @@ def test_a_quote_that_swallows_what_follows_is_refused(spark: SparkSession, tmp_
 
     with pytest.raises(SourceError, match="expected every quote closed where a field ends, found the record of line 2"):
         read(spark, tmp_path / "t.csv", ID, AMOUNT, multiline=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "multiline"),
+    [("größe 100%25 #1.csv", False), ("größe 100%25 #1.csv", True), ("a,b.csv", True), ("sales[1].csv", False)],
+)
+def test_a_file_may_be_called_as_it_likes(spark: SparkSession, tmp_path: Path, name: str, multiline: bool) -> None:
+    (tmp_path / name).write_text('id,name\n1,"a"\n2,"b"\n' if not multiline else 'id,name\n1,"a\nb"\n2,c\n')
+
+    assert read(spark, tmp_path / name, ID, NAME, multiline=multiline) == {"1": "", "2": ""}
+
+
+@pytest.mark.parametrize(
+    ("files", "paths", "found"),
+    [
+        (["a.csv", "_b.csv"], ["a.csv", "_b.csv"], "found .*_b.csv, which Spark passes over"),
+        (["f/a.csv", "f/sub/b.csv"], ["f"], "found .*f/sub/b.csv, which Spark passes over"),
+        (["a.csv"], ["a.csv", "a.csv"], "expected each file once, found .*a.csv twice"),
+        (["a.csv", "b.csv"], ["*.csv", "./b.csv"], "expected each file once, found .*b.csv twice"),
+    ],
+)
+def test_no_file_is_passed_over_or_read_twice(
+    spark: SparkSession, tmp_path: Path, files: list[str], paths: list[str], found: str
+) -> None:
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / file).write_text("id\n1\n")
+
+    with pytest.raises(SourceError, match=found):
+        read(spark, [tmp_path / path for path in paths], ID)
+
+
+def test_marks_and_hidden_files_beside_a_table_are_none_of_it(spark: SparkSession, tmp_path: Path) -> None:
+    for file in ("_SUCCESS", ".a.csv.crc", "_old/b.csv", "a.csv"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text("id\n1\n")
+
+    assert read(spark, tmp_path, ID) == {"1": ""}
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"PK\x03\x04\x14\x00\x08", "expected a table as text, found a ZIP archive or an Excel workbook"),
+        (gzip.compress(b"id\n1\n"), "expected a table as text, found a compressed file without the ending .gz"),
+        (b"<!DOCTYPE html>\n<html></html>\n", "expected a table as text, found a page of HTML"),
+        (b"id,id\n1,2\n", "expected column id once, whatever its capitals, found it 2 times"),
+        (b"ID,id\n1,2\n", "expected column id once, whatever its capitals, found it 2 times"),
+        (b"id ,x\n1,2\n", "expected columns id, found columns 'id ', x"),
+        (b"\x1b[2J,x\n1,2\n", "expected columns id, found columns \ufffd[2J, x"),
+    ],
+)
+def test_what_is_no_table_with_the_column_says_what_it_is(
+    spark: SparkSession, tmp_path: Path, content: bytes, found: str
+) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+
+    with pytest.raises(SourceError, match=re.escape(found)):
+        read(spark, tmp_path / "t.csv", ID)
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"a.csv": b"id,x\n1,2\n", "b.csv": b"id\n1\n"}, "another number of columns than the first file's .*csv"),
+        ({"a.csv.gz": gzip.compress(b"id\n1\n") + b"and more of it" * 9}, "a .gz file that is not gzip .*a.csv.gz"),
+        ({"a.csv.gz": b"id\n1\n" * 99}, "a .gz file that is not gzip .*a.csv.gz"),
+    ],
+)
+def test_the_cause_is_told_and_not_the_call(spark: SparkSession, tmp_path: Path, files: dict[str, bytes], found: str) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(SourceError, match=found):
+        read(spark, tmp_path, ID, SourceColumn("x", ("x",), "text"))
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("foo://h/a.csv", "a scheme that this Spark has no file system for"),
+        ("C:\\data\\a.csv", "a name with a colon, which Hadoop does not know"),
+        ("a{1.csv", "a pattern that is none"),
+    ],
+)
+def test_a_path_that_is_none_is_a_source_that_cannot_be_read(spark: SparkSession, path: str, found: str) -> None:
+    customers = {"format": "csv", "path": path, "customer_id": "id", "attributes": {"age": {"from": "age", "type": "number"}}}
+
+    with pytest.raises(SourceError, match=rf"sources\.customers .*expected a readable source, found {found}"):
+        stamp_sources(spark, Sources.model_validate({"customers": customers}))
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("1.234,50", 1234.5), ("-1.234.567", -1234567), ("12,5", 12.5), ("12.50", None), ("1,234.50", None), ("1.23.4", None)],
+)
+def test_a_point_that_parts_no_thousands_is_no_number_with_a_decimal_comma(
+    spark: SparkSession, tmp_path: Path, text: str, amount: float | None
+) -> None:
+    (tmp_path / "t.csv").write_text(f"id;amount\n1;{text}\n")
+
+    (row,) = open_file(spark, tmp_path / "t.csv", ID, AMOUNT, delimiter=";", decimal_comma=True).collect()
+
+    assert (row["amount"], row["_reasons"]) == (amount, "" if amount else "unreadable_amount")
+
+
+def test_a_sum_that_no_column_holds_is_set_aside(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,x,y\na,9e11,9e11\nb,1,2\n")
+
+    found = read(spark, tmp_path / "t.csv", ID, SourceColumn("amount", ("x", "y"), "money"))
+
+    assert found == {("a", "aside"): "unreadable_amount", "b": ""}
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "UTF-16", "utf-8-sig"])
+@pytest.mark.parametrize("file", ["t.csv", "t.json"])
+def test_text_is_read_in_the_character_set_declared(spark: SparkSession, tmp_path: Path, file: str, encoding: str) -> None:
+    text = "id,x\né,1\nb,2\n" if file == "t.csv" else '[{"id": "é"},\r\n{"id": "b"}]'
+    (tmp_path / file).write_bytes(text.encode(encoding))
+    options = {"encoding": encoding, "format": file.removeprefix("t."), "multiline": file == "t.json"}
+
+    assert read(spark, tmp_path / file, ID, **options) == {"é": "", "b": ""}
+
+
+def test_json_lines_are_read_in_the_character_set_declared(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_bytes('{"id": "é"}\r\n{"id": "b"}\n'.encode("latin-1"))
+
+    assert read(spark, tmp_path / "t.json", ID, format="json", encoding="latin-1") == {"é": "", "b": ""}
+
+
+@pytest.mark.parametrize("rest", ['{"id": "b"}', ' {"id": "b"}', '{"id": "}{"}{"id": "b"}'])
+def test_a_second_object_in_a_line_is_refused(spark: SparkSession, tmp_path: Path, rest: str) -> None:
+    (tmp_path / "t.json").write_text('{"id": "}{", "x": [{"y": "\\"}{"}, {}]}\n{"id": "a"}' + rest + "\n")
+
+    with pytest.raises(SourceError, match=r'expected one JSON object in each line, found another after it: {"id": "a"}'):
+        read(spark, tmp_path / "t.json", ID, format="json")
+
+
+def test_braces_in_texts_are_no_second_object(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text('{"id": "}{", "x": [{"y": "\\"}{"}, {}]}\n')
+
+    assert read(spark, tmp_path / "t.json", ID, format="json") == {"}{": ""}
+
+
+def test_json_lines_declared_as_one_record_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text('{"id": "a"}\n{"id": "b"}\n')
+
+    with pytest.raises(SourceError, match=r'expected one object or list in each file, .* found {"id": "b"} after the first'):
+        read(spark, tmp_path / "t.json", ID, format="json", multiline=True)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +332,39 @@ def test_a_part_that_lacks_a_column_is_named(spark: SparkSession, tmp_path: Path
 
     with pytest.raises(SourceError, match=r"expected column amount in every file, found none in .*b\.parquet"):
         read(spark, tmp_path, ID, AMOUNT, format="parquet")
+
+
+def test_parts_whose_times_know_their_zone_are_not_mixed_with_others(spark: SparkSession, tmp_path: Path) -> None:
+    for name, zone in (("a", None), ("b", "UTC")):
+        parquet.write_table(pa.table({"t": pa.array([1_600_000_000_000_000], pa.timestamp("us", tz=zone))}), tmp_path / name)
+
+    with pytest.raises(
+        SourceError, match=r"expected times of column t of one kind in every file, found local times in .*/a and in"
+    ):
+        read(spark, tmp_path, TIME, format="parquet")
+
+
+@pytest.mark.parametrize(
+    ("column", "found"),
+    [
+        (pa.array([10**18], pa.timestamp("ns")), "times in nanoseconds, which Spark does not read"),
+        (None, "expected whole Parquet files, found .*b.parquet"),
+    ],
+)
+def test_parquet_that_spark_cannot_read_is_told(spark: SparkSession, tmp_path: Path, column: Any, found: str) -> None:
+    parquet.write_table(pa.table({"id": ["a"], **({} if column is None else {"t": column})}), tmp_path / "a.parquet")
+    if column is None:
+        (tmp_path / "b.parquet").touch()
+
+    with pytest.raises(SourceError, match=found):
+        read(spark, tmp_path, ID, format="parquet")
+
+
+def test_columns_that_differ_by_capitals_alone_are_told(spark: SparkSession, tmp_path: Path) -> None:
+    parquet.write_table(pa.table({"ID": ["a"], "id": ["b"]}), tmp_path / "a.parquet")
+
+    with pytest.raises(SourceError, match="a column twice, or two whose names differ by capitals alone"):
+        read(spark, tmp_path, ID, format="parquet")
 
 
 def test_a_partition_folder_keeps_its_letters(spark: SparkSession, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from conftest import run_all
 from pyspark.sql import SparkSession
 
 from segmentation.errors import QualityError
+from segmentation.ingest.reasons import check_objectors, find_near_objectors
 from segmentation.tables import FEATURES, QUARANTINE, ROW_COUNTS, TRANSACTIONS
 
 OBJECTOR = "canary-4711"
@@ -66,6 +67,18 @@ def test_a_list_without_anybody_leaves_nobody_out(jvm: SparkSession, tmp_path: P
         "unreadable_ordered_at",
         "duplicate_customer_id",
     }
+
+
+@pytest.mark.parametrize(
+    ("objector", "said"), [("00CANARY-4711", "ids that are kept equal some"), ("somebody", "nobody of objections")]
+)
+def test_objections_that_are_written_otherwise_are_told(spark: SparkSession, objector: str, said: str) -> None:
+    kept, objectors = (spark.createDataFrame([(one,)], "customer_id string") for one in ("canary4711", objector))
+
+    (row,) = check_objectors(near=not find_near_objectors(kept, objectors).isEmpty(), left_out=0)
+
+    assert (row["check"], row["said"].startswith(said)) == ("objections_missed", True)
+    assert check_objectors(near=False, left_out=4) == []
 
 
 def test_a_list_that_cannot_be_read_stops_the_run(jvm: SparkSession, tmp_path: Path) -> None:

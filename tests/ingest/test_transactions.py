@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from segmentation.ingest.transactions import (
     build_transactions,
+    check_categories,
     complete_transactions,
     find_non_buyers,
     judge_purchasers,
@@ -102,3 +103,9 @@ def test_amounts_are_exact_and_orders_follow_from_the_instant(spark: SparkSessio
 
     assert len({row["order_id"] for row in kept}) == 1
     assert sorted(str(row["amount"]) for row in kept) == ["0.003000", "0.100000"]
+
+
+def test_lines_whose_products_are_unknown_are_told_where_they_are_most() -> None:
+    assert check_categories(5, 10) == []
+    (row,) = check_categories(6, 10)
+    assert (row["check"], row["rows"], row["share"]) == ("few_categories", 6, 0.6)
