@@ -290,9 +290,8 @@ def _cause(text: str) -> str:
 def _resolve(place: str, path: str) -> str:
     """Return a path Spark can read; ``package://`` names a file inside an installed package."""
     if not path.startswith("package://"):
-        is_literal = (
-            _PATTERN.search(path) and "://" not in path and Path(path).exists()
-        )  # a browser's copy is called sales[1].csv
+        # A browser's copy is called sales[1].csv.
+        is_literal = _PATTERN.search(path) and "://" not in path and Path(path).exists()
         return _PATTERN.sub(r"\\\g<0>", path) if is_literal else path
     package, _, file = path.removeprefix("package://").partition("/")
     spec = importlib.util.find_spec(package) if package.isidentifier() else None

@@ -65,11 +65,23 @@ def check_files(spark: SparkSession, paths: Sequence[str], read: Sequence[str], 
             if file in seen:
                 raise SourceError(place, expected="each file once", found=f"{file} twice, by {seen[file]} and {path}")
             seen[file] = path
+            if "/_delta_log/" in file:
+                _refuse_delta(place, file)
             # Marks and checksums, which are hidden, are no data; a file that was named is.
             is_hidden = any(part.startswith(("_", ".")) and "=" not in part for part in file.split("/") if part not in parts)
             if size != "0" and not is_hidden and _plain(file) not in are_read:
                 expected = "files whose names begin with a letter or digit, in a folder that is named itself"
                 raise SourceError(place, expected=expected, found=f"{file}, which Spark passes over")
+    folders = {file.rpartition("/")[0] for file in seen}
+    if len(folders) == 1 and (log := list_files(spark, f"{folders.pop()}/_delta_log")):
+        _refuse_delta(place, log[0].rsplit(" ", 2)[0])
+
+
+def _refuse_delta(place: str, file: str) -> None:
+    """Refuse the files of a Delta table read without its log: they hold rows that were changed or deleted since."""
+    raise SourceError(
+        place, expected="format: delta and the table's folder", found=f"files of a Delta table, whose log is {file}"
+    )
 
 
 def _plain(file: str) -> str:

@@ -367,6 +367,16 @@ def test_columns_that_differ_by_capitals_alone_are_told(spark: SparkSession, tmp
         read(spark, tmp_path, ID, format="parquet")
 
 
+@pytest.mark.parametrize("path", ["", "*.parquet"])
+def test_a_delta_table_is_not_read_as_loose_files(spark: SparkSession, tmp_path: Path, path: str) -> None:
+    parquet.write_table(pa.table({"id": ["a"]}), tmp_path / "a.parquet")
+    (tmp_path / "_delta_log").mkdir()
+    (tmp_path / "_delta_log" / "0.json").write_text("{}")
+
+    with pytest.raises(SourceError, match=r"expected format: delta .* found files of a Delta table, whose log is .*0\.json"):
+        read(spark, tmp_path / path, ID, format="parquet")
+
+
 def test_a_partition_folder_keeps_its_letters(spark: SparkSession, tmp_path: Path) -> None:
     for region in ("01", "1"):
         (tmp_path / f"region={region}").mkdir()
