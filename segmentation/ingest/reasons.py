@@ -41,8 +41,12 @@ def judge_objections(frame: DataFrame, objectors: DataFrame) -> DataFrame:
 
 
 def find_near_objectors(frame: DataFrame, objectors: DataFrame) -> DataFrame:
-    """Return a row for each of ``frame`` whose customer is an objector but for capitals, leading zeros, a final .0 and signs."""
-    folded = F.regexp_replace(F.lower("customer_id"), r"\.0+$|^0+|[^\p{L}\p{N}]", "").alias("_folded")
+    """Return a row for each of ``frame`` whose customer is an objector but for the way it is written.
+
+    That is capitals, Unicode's forms of a letter, leading zeros, a final .0 and signs.
+    """
+    letters = F.regexp_replace(F.lower("customer_id"), r"\.0+$|^0+|[^\p{L}\p{M}\p{N}]", "")
+    folded = F.collate(letters, "UNICODE_CI").alias("_folded")
     return frame.select(folded).join(objectors.select(folded).where("_folded != ''"), on="_folded", how="left_semi")
 
 
@@ -57,7 +61,9 @@ def check_objectors(*, near: bool, left_out: int) -> Rows:
     subject = {"stage": "ingest", "check": "objections_missed", "subject": "objections", "rows": None, "share": None}
     said = []
     if near:
-        said.append("ids that are kept equal some of objections but for capitals, leading zeros or signs: write both alike")
+        said.append(
+            "ids that are kept equal some of objections but for capitals, letters' forms, zeros or signs: write both alike"
+        )
     elif not left_out:
         said.append("nobody of objections is in the other sources: are their ids written alike?")
     return [{**subject, "said": one} for one in said]

@@ -44,8 +44,14 @@ def java_charset(encoding: str) -> str:
     return re.sub(r"^(utf-(?:16|32))-([bl]e)$", r"\1\2", name)
 
 
+# Of a folder NAME=VALUE; Spark takes each byte beyond ASCII for a letter.
+_ENCODED_VALUE = re.compile("=[^/]*%[89A-Fa-f][0-9A-Fa-f][^/]*/")
+
+
 def check_files(spark: SparkSession, paths: Sequence[str], read: Sequence[str], *, place: str) -> None:
-    """Refuse paths of which one is passed over or read twice: a hidden name, a folder in a folder, overlapping patterns.
+    """Refuse paths of which one is passed over, read twice or read wrongly.
+
+    That is a hidden name, a folder in a folder, overlapping patterns, a folder's value in percent code.
 
     Parameters
     ----------
@@ -65,6 +71,10 @@ def check_files(spark: SparkSession, paths: Sequence[str], read: Sequence[str], 
             if file in seen:
                 raise SourceError(place, expected="each file once", found=f"{file} twice, by {seen[file]} and {path}")
             seen[file] = path
+            if _ENCODED_VALUE.search(file):
+                raise SourceError(
+                    place, expected="values of folders in letters, which Spark reads wrongly in percent code", found=file
+                )
             if "/_delta_log/" in file:
                 _refuse_delta(place, file)
             # Marks and checksums, which are hidden, are no data; a file that was named is.

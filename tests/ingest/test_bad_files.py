@@ -90,6 +90,7 @@ def test_a_file_may_be_called_as_it_likes(spark: SparkSession, tmp_path: Path, n
         (["f/a.csv", "f/sub/b.csv"], ["f"], "found .*f/sub/b.csv, which Spark passes over"),
         (["a.csv"], ["a.csv", "a.csv"], "expected each file once, found .*a.csv twice"),
         (["a.csv", "b.csv"], ["*.csv", "./b.csv"], "expected each file once, found .*b.csv twice"),
+        (["city=M%C3%BCller/a.csv"], ["."], "expected values of folders in letters.*found .*city=M%C3%BCller/a.csv"),
     ],
 )
 def test_no_file_is_passed_over_or_read_twice(

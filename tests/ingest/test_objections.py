@@ -70,10 +70,17 @@ def test_a_list_without_anybody_leaves_nobody_out(jvm: SparkSession, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("objector", "said"), [("00CANARY-4711", "ids that are kept equal some"), ("somebody", "nobody of objections")]
+    ("objector", "said"),
+    [
+        ("00CANARY-4711", "ids that are kept equal some"),
+        ("Jose\u0301", "ids that are kept equal some"),
+        ("jose", "nobody of objections"),
+        ("somebody", "nobody of objections"),
+    ],
 )
 def test_objections_that_are_written_otherwise_are_told(spark: SparkSession, objector: str, said: str) -> None:
-    kept, objectors = (spark.createDataFrame([(one,)], "customer_id string") for one in ("canary4711", objector))
+    kept = spark.createDataFrame([("canary4711",), ("Jos\u00e9",)], "customer_id string")
+    objectors = spark.createDataFrame([(objector,)], "customer_id string")
 
     (row,) = check_objectors(near=not find_near_objectors(kept, objectors).isEmpty(), left_out=0)
 
