@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from segmentation.config.load import load_config
-from segmentation.tables import CHAMPIONS, LINEAGE, PUBLISHED, RUNS, SEGMENTS, TRANSITIONS, Rows
-from segmentation.warehouse.lake import open_lake
+from segmentation.tables import ASSIGNMENTS, CHAMPIONS, LINEAGE, PUBLISHED, RUNS, SEGMENTS, TRANSITIONS, Rows
+from segmentation.warehouse.lake import Lake, open_lake
+from segmentation.warehouse.layout import by_run as by_run_id
 
 _STEP, _HEIGHT = 34, 220
 _STYLE = "<style>text{font:12px system-ui,sans-serif;fill:#1c2126}@media (prefers-color-scheme:dark){text{fill:#e9edf1}}</style>"
@@ -29,6 +30,10 @@ def by_run(rows: Rows) -> Mapping[str, Rows]:
     return found
 
 
+def _count(customers: int | None) -> str:
+    return "few" if customers is None else f"{customers:,}"
+
+
 def find_months(runs: Rows, promoted: set[str]) -> list[tuple[dict[str, Any] | None, dict[str, Any]]]:
     """Return for each day its score, None of the first, and the run shown from then on."""
     days: dict[Any, Rows] = defaultdict(list)
@@ -38,13 +43,17 @@ def find_months(runs: Rows, promoted: set[str]) -> list[tuple[dict[str, Any] | N
     return [(next((one for one in days[day] if one["scored_with"]), None), days[day][-1]) for day in sorted(days)]
 
 
-def tell_moves(rows: Rows) -> str:
-    """Return how many moved, and the commonest reason."""
+def tell_moves(lake: Lake, run_id: str, moves: Rows) -> str:
+    """Return how many moved, by their own rows, for ways of few are not shown; and the commonest reason of the ways that are."""
+    question = (
+        f"SELECT count(*) AS moved FROM {{slice}} WHERE {by_run_id(run_id)} AND since_runs = 1 AND previous_key IS NOT NULL"
+    )
+    (found,) = lake.store.query(ASSIGNMENTS, question)
     why: Counter[str] = Counter()
-    for row in rows:
+    for row in moves:
         if row["why"] not in _STILL:
-            why[row["why"]] += row["customers"]
-    return f"{why.total():,}, {why.most_common(1)[0][0]}" if why else ""
+            why[row["why"]] += row["customers"] or 0
+    return f"{found['moved']:,}, {why.most_common(1)[0][0]}" if why else ""
 
 
 def main() -> None:
@@ -67,9 +76,14 @@ def main() -> None:
     print("| Key | Name | " + " | ".join(days) + " |\n|---|---|" + "--:|" * len(days))
     for key in sorted({key for column in columns for key in column}):
         names = list(dict.fromkeys(column[key]["segment_name"] for column in columns if key in column))
-        cells = [f"{column[key]['customers']:,}" if key in column else "" for column in columns]
+        cells = [_count(column[key]["customers"]) if key in column else "" for column in columns]
         print(f"| {key} | {'; then '.join(names)} | " + " | ".join(cells) + " |")
-    told = [("moved in the score, and why", [tell_moves(moves[score["run_id"]]) if score else "" for score, _ in months])]
+    told = [
+        (
+            "moved in the score, and why",
+            [tell_moves(lake, score["run_id"], moves[score["run_id"]]) if score else "" for score, _ in months],
+        )
+    ]
     told.append(("verdict", [(score["drift_verdict"] or "").partition(":")[0] if score else "" for score, _ in months]))
     for title, cells in told:
         print(f"| | {title} | " + " | ".join(cells) + " |")
@@ -84,15 +98,15 @@ def main() -> None:
 def draw(columns: Sequence[Mapping[str, Any]], days: Sequence[str]) -> str:
     """Return a bar for each month, of customers by key in each segment's colour; the last name stands beside the last bar."""
     keys = sorted({key for column in columns for key in column})
-    unit = _HEIGHT / max(sum(row["customers"] for row in column.values()) for column in columns)
+    unit = _HEIGHT / max(sum(row["customers"] or 0 for row in column.values()) for column in columns)
     parts, names = [], []
     for place, (column, day) in enumerate(zip(columns, days, strict=True)):
-        left, top = 8 + place * _STEP, 8 + _HEIGHT
+        left, top = 8 + place * _STEP, 8.0 + _HEIGHT
         for key in (key for key in keys if key in column):
             row = column[key]
-            height = row["customers"] * unit
+            height = float(row["customers"] or 0) * unit
             top -= height
-            said = f"{day}: {key} {escape(row['segment_name'])}, {row['customers']:,} customers"
+            said = f"{day}: {key} {escape(row['segment_name'])}, {_count(row['customers'])} customers"
             box = f'x="{left}" y="{top:.1f}" width="{_STEP - 6}" height="{height:.1f}" fill="{row["color"]}"'
             parts.append(f"<rect {box}><title>{said}</title></rect>")
             if column is columns[-1]:
