@@ -18,7 +18,8 @@ from threadpoolctl import threadpool_limits
 
 from segmentation.clustering.lloyd import descend
 from segmentation.clustering.points import Array, ArrayPoints, Block
-from segmentation.publish.drift import KEEP, Placed, find_drift, judge_drift, measure_excess
+from segmentation.publish.drift import KEEP, Placed, find_drift, judge_drift
+from segmentation.publish.excess import measure_excess
 from segmentation.publish.placed import find_step
 
 # Comparisons by customers: the fewer, the more of them; a million take seconds each.

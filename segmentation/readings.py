@@ -79,7 +79,7 @@ def place_with(run: Run, model_run_id: str, features: DataFrame) -> DataFrame:
     This run's own model is asked itself; of another its constants, at a tenth of the cost, unless its segments are not those
     of the nearest centre.
     """
-    steps = None if model_run_id == run.run_id else read_steps(run.lake, model_run_id)[0]
+    steps = None if model_run_id == run.run_id else read_steps_of(run, model_run_id)[0]
     columns = features.columns
     if steps is None:
         placed = load_model_of(run, model_run_id).transform(features)
@@ -125,6 +125,14 @@ def read_steps(lake: Lake, run_id: str) -> tuple[Steps | None, list[list[float]]
     centers = read_centers(rows[CENTROIDS])
     is_nearest = rows[PREPARATION] and {row["algorithm"] for row in rows[GRID]} == {"kmeans"}
     steps = list_steps(rows[PREPARATION], rows[COMPONENTS], centers, log1p="LOG1P({})") if is_nearest else None
+    return steps, centers
+
+
+def read_steps_of(run: Run, run_id: str) -> tuple[Steps | None, list[list[float]]]:
+    """Return ``read_steps`` of a run's model: those at hand, else of the stored tables."""
+    if run_id not in run.hands.steps:
+        run.hands.steps[run_id] = read_steps(run.lake, run_id)
+    steps, centers = run.hands.steps[run_id]
     return steps, centers
 
 

@@ -27,6 +27,7 @@ class Hands:
     frames: dict[str, DataFrame] = field(default_factory=dict)
     rows: dict[str, Rows] = field(default_factory=dict)
     models: dict[str, PipelineModel] = field(default_factory=dict)  # by run, made or loaded
+    steps: dict[str, Any] = field(default_factory=dict)  # by run, of ``readings.read_steps``
     held: list[DataFrame] = field(default_factory=list)
     written: dict[str, int] = field(default_factory=dict)  # rows by table, of the stage at work
 

@@ -61,7 +61,7 @@ def answers(spark: SparkSession, rows: list[Any], schema: str, text: str, tmp_pa
     return [sorted(one), sorted(tuple(row) for row in spark.sql(text).collect())]
 
 
-def score(
+def assert_scored_alike(
     spark: SparkSession,
     tmp_path: Path,
     ingredients: list[Ingredient],
@@ -100,7 +100,7 @@ def test_features_called_like_the_columns_of_a_query(spark: SparkSession, tmp_pa
     ingredients = [replace(one, name=names[one.name]) for one in MIXED]
     schema = ", ".join(f"{names.get(name, name)} {kind}" for name, kind in re.findall(r"(\w+) ([\w()]+(?:,\d+\))?)", SCHEMA))
 
-    score(spark, tmp_path, ingredients, scaler="standard", schema=schema)
+    assert_scored_alike(spark, tmp_path, ingredients, scaler="standard", schema=schema)
 
 
 def test_a_feature_may_be_called_by_any_word_of_sql() -> None:
@@ -121,16 +121,16 @@ def test_a_feature_may_be_called_by_any_word_of_sql() -> None:
 
 @pytest.mark.parametrize("scaler", list(SCALERS))
 def test_every_scaler_in_both_engines(spark: SparkSession, tmp_path: Path, scaler: str) -> None:
-    score(spark, tmp_path, MIXED, scaler=scaler)
+    assert_scored_alike(spark, tmp_path, MIXED, scaler=scaler)
 
 
 @pytest.mark.parametrize(("pca", "k"), [(3, 6), (None, 1), (None, 2)])
 def test_components_and_few_segments(spark: SparkSession, tmp_path: Path, pca: int | None, k: int) -> None:
-    score(spark, tmp_path, MIXED, scaler="standard", pca=pca, k=k)
+    assert_scored_alike(spark, tmp_path, MIXED, scaler="standard", pca=pca, k=k)
 
 
 def test_categories_alone(spark: SparkSession, tmp_path: Path) -> None:
-    score(spark, tmp_path, MIXED[3:4], scaler="standard", k=3)
+    assert_scored_alike(spark, tmp_path, MIXED[3:4], scaler="standard", k=3)
 
 
 def test_of_centres_equally_near_the_smallest_number_wins(spark: SparkSession, tmp_path: Path) -> None:

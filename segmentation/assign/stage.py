@@ -27,7 +27,7 @@ from segmentation.assign.movement import PAID, Former, count_moves, mark_far, pl
 from segmentation.clustering.members import evaluate_by_spark, measure_members
 from segmentation.errors import ModelError
 from segmentation.money import as_money
-from segmentation.readings import load_model_of, place_members, read_limits, read_steps
+from segmentation.readings import load_model_of, place_members, read_limits, read_steps_of
 from segmentation.run import Run, check_featured, note
 from segmentation.score_sql import read_centers
 from segmentation.small_groups import find_hidden
@@ -187,7 +187,7 @@ def _own_lineage(run: Run) -> Rows:
 
 def _label_again(run: Run, members: DataFrame, former: Former) -> DataFrame | None:
     """Return the members with the segment that the former model gives them; None where it cannot tell."""
-    steps, centers = read_steps(run.lake, former.model_run_id)
+    steps, centers = read_steps_of(run, former.model_run_id)
     try:
         if steps is not None:  # no need to load the model, at two Spark jobs for each of its stages
             placed = place_by_steps(members, steps)

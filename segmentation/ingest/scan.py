@@ -30,6 +30,8 @@ from segmentation.warehouse.files import list_files
 _SHOWN_LETTERS = 60
 # A closing brace with an opening one behind it, outside of texts; it tries one way only.
 _SECOND_OBJECT = r'^(?:[^"}]++|"(?:[^"\\]++|\\.)*+"|\}(?!\s*\{))*+\}\s*\{'
+# Of a folder NAME=VALUE; Spark takes each byte beyond ASCII for a letter.
+_ENCODED_VALUE = re.compile("=[^/]*%[89A-Fa-f][0-9A-Fa-f][^/]*/")
 _OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
@@ -42,10 +44,6 @@ def java_charset(encoding: str) -> str:
     """Return a character set that Python knows under a name that Java knows."""
     name = codecs.lookup(encoding).name.replace("iso8859-", "iso-8859-").removesuffix("-sig")  # a mark is read by all
     return re.sub(r"^(utf-(?:16|32))-([bl]e)$", r"\1\2", name)
-
-
-# Of a folder NAME=VALUE; Spark takes each byte beyond ASCII for a letter.
-_ENCODED_VALUE = re.compile("=[^/]*%[89A-Fa-f][0-9A-Fa-f][^/]*/")
 
 
 def check_files(spark: SparkSession, paths: Sequence[str], read: Sequence[str], *, place: str) -> None:

@@ -4,7 +4,6 @@ Every measure must exceed both: what chance alone exceeds in one percent of comp
 together (Bonferroni), and what is too small to matter. See docs/monthly.md.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from segmentation.clustering.lloyd import descend
-from segmentation.clustering.points import Array, ArrayPoints, Block
+from segmentation.clustering.points import Array
+from segmentation.publish.excess import Excess
 from segmentation.small_groups import NOT_SHOWN, find_hidden, is_any_small
 
 FALSE_ALARMS = 0.01  # of comparisons without drift, all measures together
@@ -24,7 +23,6 @@ SMALL = {"psi": 0.1, "beyond": 0.03, "wssse_excess": 0.1, "share_change": 0.05}
 # From here on a refit of the same number of segments would not do.
 LARGE_BEYOND, LARGE_EXCESS = 0.1, 0.5
 KEEP, RE_SCORE, REFIT, NEW = VERDICTS = ("keep", "re-score", "refit", "new segmentation")
-_ITERATIONS, _GAIN = 20, 1e-4
 # Centres follow the noise of their training: what chance lets pass is wider than for shares that nothing was fitted to.
 # Found by simulation; scripts/drift_alarms.py counts the alarms.
 _EXCESS_NOISE, _SHARE_NOISE, _BEYOND_NOISE, _DRAWN = 1.25, 1.25, 2.5, 3.0
@@ -40,18 +38,6 @@ class Placed:
     segment: npt.NDArray[np.intp]
     distance: Array
     columns: Mapping[str, npt.NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Excess:
-    """By what share WSSSE of frozen centres is above that of a refit, below nought where the refit is worse.
-
-    ``error`` is the share's standard error, ``drawn`` what the training's centres lose where half as many others are drawn.
-    """
-
-    share: float
-    error: float
-    drawn: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +95,7 @@ def find_drift(then: Placed, now: Placed, *, segments: int, excess: Excess | Non
     ----------
     then, now : the customers of the training, and those of today
     segments : of the model, K
-    excess : of ``measure_excess``; None leaves it out
+    excess : of ``excess.measure_excess``; None leaves it out
     """
     both = [np.bincount(one.segment, minlength=segments) for one in (then, now)]
     inside = [one for one in range(segments) if min(counts[one] for counts in both) >= FEWEST_CUSTOMERS]
@@ -167,45 +153,6 @@ def drift_rows(found: Sequence[Finding]) -> list[dict[str, Any]]:
         }
         for one in found
     ]
-
-
-def measure_excess(then: Array, now: Array, centers: Array) -> Excess:
-    """Return by what share WSSSE of ``centers`` is above that of a refit of as many segments, on the customers of today.
-
-    Each half of them is fitted by Lloyd's iterations from ``centers``, and the other half measures what that gains. So a
-    refit gains nothing by following noise, nor a few customers far out. Of the training's customers the same says what is
-    no drift: an excess that was there (centres of another algorithm than k-means), and what centres depend on who is drawn.
-
-    Parameters
-    ----------
-    then, now : shape (customers, dimensions), scaled units, in an order that says nothing of the customers
-        Of the training, and of today.
-    """
-    trained, today = _fit_halves(then, centers), _fit_halves(now, centers)
-    share = (1 + today.share) / (1 + max(trained.share, 0.0)) - 1
-    return Excess(share, math.hypot(trained.error, today.error), max(-trained.share, 0.0))
-
-
-def _fit_halves(points: Array, centers: Array) -> Excess:
-    """Return the excess that each half's refit finds in the other half."""
-    gains, refit = [np.zeros(0)], 0.0
-    halves = (points[::2], points[1::2])
-    for own, other in (halves, halves[::-1]) if len(points) > 1 else ():
-        block = ArrayPoints(Block(np.arange(len(own), dtype=np.uint64), own, None))
-        ended = descend(block, {len(centers): centers}, max_iterations=_ITERATIONS, min_gain=_GAIN)[len(centers)]
-        frozen, fitted = (_squares(other, places) for places in (centers, ended.centers))
-        gains.append(frozen - fitted)
-        refit += float(fitted.sum())
-    gain = np.concatenate(gains)
-    return Excess(float(gain.sum() / refit), float(np.sqrt((gain**2).sum()) / refit)) if refit > 0 else Excess(0.0, 0.0)
-
-
-def _squares(points: Array, centers: Array) -> Array:
-    """Return each point's squared distance from the nearest centre."""
-    nearest = np.full(len(points), np.inf)
-    for center in centers:
-        np.minimum(nearest, ((points - center) ** 2).sum(1), out=nearest)
-    return nearest
 
 
 def stability_index(then: npt.ArrayLike, now: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -8,7 +8,8 @@ import numpy as np
 
 from segmentation.looks import lay_over
 from segmentation.publish.audit import check_members, check_rows, check_silhouette, find_chosen
-from segmentation.publish.drift import drift_rows, find_drift, hide_few, judge_drift, measure_excess
+from segmentation.publish.drift import drift_rows, find_drift, hide_few, judge_drift
+from segmentation.publish.excess import measure_excess
 from segmentation.publish.placed import collect_now, collect_then
 from segmentation.publish.pointer import publish_run
 from segmentation.readings import place_members, place_with, read_described, read_laid_out

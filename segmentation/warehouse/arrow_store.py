@@ -51,10 +51,15 @@ class ArrowStore:
         wanted = "true" if run_ids is None else " OR ".join(map(by_run, run_ids))
         return self.query(table, f"SELECT * FROM {{slice}} WHERE {wanted}")
 
-    def slice(self, table: Table, run_id: str) -> pa.Table:
-        """Return a run's rows, all columns of the stored table."""
-        schema = pa.schema(self._open(table).schema().to_arrow())
-        return self._ask(table, f"SELECT * FROM {{slice}} WHERE {by_run(run_id)}").read_all().select(schema.names).cast(schema)
+    def slice(self, table: Table, run_id: str, *, most: int) -> pa.Table | None:
+        """Return a run's rows, all columns of the stored table; None where there is no table, or they are more than ``most``."""
+        if not self.exists(table):
+            return None
+        stored = self._open(table)
+        if _count(stored, run_id) > most:
+            return None
+        schema = pa.schema(stored.schema().to_arrow())
+        return _ask(stored, f"SELECT * FROM {{slice}} WHERE {by_run(run_id)}").read_all().select(schema.names).cast(schema)
 
     def replace(self, rows: pa.Table, table: Table, run_id: str | None) -> None:
         """Replace the slice of ``run_id``, or without one the whole table, in one commit; make the table where there is none.
@@ -84,7 +89,7 @@ class ArrowStore:
         """Replace ``target`` as a whole by a run's slice of ``table``, batch by batch, and say of which publication it is."""
         schema = arrow_schema(target)
         columns = ", ".join(f'"{name}"' for name in schema.names)
-        batches = self._ask(table, f"SELECT {columns} FROM {{slice}} WHERE {by_run(run_id)}")
+        batches = _ask(self._open(table), f"SELECT {columns} FROM {{slice}} WHERE {by_run(run_id)}")
         reader = pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in batches))
         place = self.place(target)
         said = CommitProperties(custom_metadata=user_metadata(run_id, published_seq=published_seq))
@@ -102,7 +107,7 @@ class ArrowStore:
         stored = self._open(table)
         schema = pa.schema(stored.schema().to_arrow())
         columns = ", ".join(f"'{run_id}' AS run_id" if name == "run_id" else f'"{name}"' for name in schema.names)
-        batches = self._ask(table, f"SELECT {columns} FROM {{slice}} WHERE {by_run(former)}")
+        batches = _ask(stored, f"SELECT {columns} FROM {{slice}} WHERE {by_run(former)}")
         reader = pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in batches))
         said = CommitProperties(custom_metadata=user_metadata(run_id))
         try:
@@ -116,9 +121,7 @@ class ArrowStore:
 
     def count(self, table: Table, run_id: str) -> int:
         """Return the rows of a run's slice as Delta's log has them; no file is opened."""
-        files = pa.table(self._open(table).get_add_actions(flatten=True))
-        rows = zip(files["partition.run_id"].to_pylist(), files["num_records"].to_pylist(), strict=True)
-        return sum(records for run, records in rows if run == run_id)
+        return _count(self._open(table), run_id)
 
     def run_ids(self, table: Table) -> set[str]:
         """Return the runs that have rows in a table."""
@@ -132,7 +135,7 @@ class ArrowStore:
 
     def query(self, table: Table, question: str) -> list[dict[str, Any]]:
         """Return the answer to a question in SQL about ``{slice}``, the table, by delta-rs's own engine."""
-        rows: list[dict[str, Any]] = self._ask(table, question).read_all().to_pylist()
+        rows: list[dict[str, Any]] = _ask(self._open(table), question).read_all().to_pylist()
         return rows
 
     def version(self, table: Table) -> int:
@@ -144,10 +147,6 @@ class ArrowStore:
         protocol = self._open(table).protocol()
         check_protocol(self.place(table), protocol.min_reader_version, protocol.min_writer_version)
 
-    def _ask(self, table: Table, question: str) -> pa.RecordBatchReader:
-        engine = QueryBuilder().register("slice", self._open(table))
-        return pa.RecordBatchReader.from_stream(engine.execute(question.format(slice="slice")))
-
     def _open(self, table: Table) -> DeltaTable:
         try:
             return DeltaTable(self.place(table))
@@ -155,6 +154,17 @@ class ArrowStore:
             raise PublishError(self.place(table), expected="a Delta table", found="none; run the earlier stages first") from None
         except (DeltaError, OSError) as error:
             raise _failed(self.place(table), "a Delta table that can be read", error) from error
+
+
+def _count(stored: DeltaTable, run_id: str) -> int:
+    files = pa.table(stored.get_add_actions(flatten=True))
+    rows = zip(files["partition.run_id"].to_pylist(), files["num_records"].to_pylist(), strict=True)
+    return sum(records for run, records in rows if run == run_id)
+
+
+def _ask(stored: DeltaTable, question: str) -> pa.RecordBatchReader:
+    engine = QueryBuilder().register("slice", stored)
+    return pa.RecordBatchReader.from_stream(engine.execute(question.format(slice="slice")))
 
 
 def _conform(rows: pa.Table, table: Table) -> pa.Table:

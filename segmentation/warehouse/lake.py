@@ -109,11 +109,11 @@ class Lake:
 
     def read(self, table: Table, *, run_id: str | None = None) -> "DataFrame":
         """Return a table, or one run's slice of it, as a frame; Spark takes longer to open a table than to read a small one."""
-        store = self.store
-        if run_id is None or not isinstance(store, ArrowStore) or not store.exists(table):
-            return self.by_spark.frame(table, run_id)
-        is_small = store.count(table, run_id) <= COLLECTED_ROWS
-        return self.spark.createDataFrame(store.slice(table, run_id)) if is_small else self.by_spark.frame(table, run_id)
+        if run_id is not None and isinstance(self.store, ArrowStore):
+            rows = self.store.slice(table, run_id, most=COLLECTED_ROWS)
+            if rows is not None:
+                return self.spark.createDataFrame(rows)
+        return self.by_spark.frame(table, run_id)
 
     def read_rows(self, table: Table, *, run_ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return the rows of a small table, or those of some runs; none where there is no such table."""

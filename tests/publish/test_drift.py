@@ -19,9 +19,9 @@ from segmentation.publish.drift import (
     count_bins,
     find_drift,
     judge_drift,
-    measure_excess,
     stability_index,
 )
+from segmentation.publish.excess import measure_excess
 
 SCRIPT = runpy.run_path(str(ROOT / "scripts" / "drift_alarms.py"))
 FEATURES, CENTERS = 5, np.array([[-1.5, 0, 0, 0, 0], [1.5, 0, 0, 0, 0], [0, 2, 0, 0, 0], [0, -2, 0, 0, 0.0]])
