@@ -23,7 +23,7 @@ for month in $(seq $((first + 1)) "$last"); do
     segmentation score "${common[@]}" --as-of "$day" --run-id "$run_id" --exit-on-drift || code=$?
     case $code in
         0 | 10) ;;
-        11) train "$run_id-refit" "$day" --k "$(python scripts/monthly_keys.py "${common[@]}" --k-of "$run_id")" ;;
+        11) train "$run_id-refit" "$day" --k champion ;;
         12) train "$run_id-new" "$day" ;;
         *) exit "$code" ;;
     esac

@@ -62,12 +62,8 @@ def main() -> None:
     parser.add_argument("--config", required=True)
     parser.add_argument("--warehouse")
     parser.add_argument("--svg", metavar="FILE", help="draw the table as stacked bars, too")
-    parser.add_argument("--k-of", metavar="RUN", help="print only how many segments the model of a run has")
     asked = parser.parse_args()
     lake = open_lake(load_config(asked.config, warehouse=asked.warehouse, is_to_run=False).warehouse, None)
-    if asked.k_of is not None:
-        print(lake.read_rows(RUNS, run_ids=[asked.k_of])[0]["k"])
-        return
     promoted = {row["run_id"] for row in lake.read_rows(CHAMPIONS)}
     months = find_months(lake.read_rows(RUNS), promoted)
     segments, lineage, moves = (by_run(lake.read_rows(table)) for table in (SEGMENTS, LINEAGE, TRANSITIONS))

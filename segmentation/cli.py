@@ -22,6 +22,7 @@ from segmentation.report.explain import explain_customer
 from segmentation.report.stage import find_published, read_told, report_place, save_report
 from segmentation.report.terminal import tabulate, write_csv
 from segmentation.tables import CURRENT
+from segmentation.warehouse.champions import CHAMPION
 from segmentation.warehouse.lake import Lake, needs_session, open_lake
 from segmentation.warehouse.mending import finish_if_free
 from segmentation.warehouse.requirements import check_pyspark
@@ -85,7 +86,7 @@ def _run(options: argparse.Namespace, log: Log) -> int:
         as_of=options.as_of,
         inputs=_inputs(options.input),
         warehouse=options.warehouse,
-        k=options.k,
+        k=None if options.k == CHAMPION else options.k,
     )
     check_pyspark()
     # Spark ML takes seconds to import, which neither a wrong command nor one that only reads need spend.
@@ -97,7 +98,8 @@ def _run(options: argparse.Namespace, log: Log) -> int:
 
     stages, is_whole = COMMANDS[options.command], options.command in WHOLE
     request = make_request(config, options.run_id, stages, draws=is_whole, resumes=getattr(options, "resume", False))
-    request = replace(request, model=getattr(options, "model", None), former=getattr(options, "former", None))
+    model, former = getattr(options, "model", None), getattr(options, "former", None)
+    request = replace(request, model=model, former=former, has_champions_k=options.k == CHAMPION)
     progress = make_progress(log)
     progress.about(request.run_id)
     with progress.stage("start Spark"):

@@ -45,18 +45,20 @@ def make_parser() -> argparse.ArgumentParser:
             metavar="SOURCE=PATH",
             help="where transactions, products or customers lie",
         )
-        command.add_argument("--k", type=int, metavar="K", help="take this K whatever the grid says")
+        told_k = "take this K whatever the grid says; champion: as many segments as the champion has"
+        command.add_argument("--k", type=_read_k, metavar="K", help=told_k)
         command.add_argument("--run-id", metavar="ID", help="repeat or go on with this run")
-        if name == "run":
+        if name in WHOLE:
             either = command.add_mutually_exclusive_group()
-            either.add_argument(
-                "--resume", action="store_true", help="go on after the last stage that ended of a run that did not"
-            )
             either.add_argument(
                 "--from",
                 dest="former",
                 metavar="RUN",
-                help="with --k: the run whose grid is taken; the newest of the same sources by default, none for a new one",
+                help="take rows, features, and for another K the grid over from this run of the same sources; none does all anew",
+            )
+        if name == "run":
+            either.add_argument(
+                "--resume", action="store_true", help="go on after the last stage that ended of a run that did not"
             )
         if name == "score":
             command.add_argument("--model", default=CHAMPION, metavar="RUN", help="run of the model; the champion by default")
@@ -91,6 +93,16 @@ def make_parser() -> argparse.ArgumentParser:
         if name == "show":
             command.add_argument("--csv", metavar="FILE", help="write segments and advice to a CSV file too")
     return parser
+
+
+def _read_k(text: str) -> int | str:
+    """Return a number of segments, or the word that means the champion's."""
+    if text == CHAMPION:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor {CHAMPION}") from None
 
 
 def _add_command(commands: Any, name: str, told: str) -> argparse.ArgumentParser:

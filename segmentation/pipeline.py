@@ -24,7 +24,7 @@ from segmentation.readings import check_frozen
 from segmentation.report.stage import find_published, save_report
 from segmentation.run import Run, end_stage, fail_run, find_unfinished
 from segmentation.segments.stage import describe_segments
-from segmentation.warehouse.champions import find_model
+from segmentation.warehouse.champions import count_segments, find_model
 from segmentation.warehouse.lake import Lake, open_lake
 from segmentation.warehouse.layout import RUN_ID_PATTERN
 from segmentation.warehouse.mending import finish_publication
@@ -39,7 +39,6 @@ STAGES: dict[str, Stage] = {
     "advice": advise,
     "publish": publish,
 }
-_TAKEN = "source files, configuration and versions are unchanged: rows, features and every K fitted are taken over from run"
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,8 @@ class Request:
     draws: bool = False  # the report, once the run is published
     resumes: bool = False  # goes on after the last stage that ended
     model: str | None = None  # the run whose model scores, or the word champion; None trains one
-    former: str | None = None  # the run that a K asked for is taken from; None is the newest that fits
+    has_champions_k: bool = False  # as many segments as the champion has, whatever the grid says
+    former: str | None = None  # the run to take over what is unchanged; None is the newest that fits
 
 
 def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
@@ -64,16 +64,19 @@ def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
                 progress.say(mended, event="mended")
             run_id, stages = _find_work(lake, request)
             progress.about(run_id)
+            if request.has_champions_k:
+                config = config.model_copy(update={"k": count_segments(lake)})
             model = find_model(lake, request.model) if request.model else None
             former = None
-            if stages == tuple(STAGES) and not request.resumes:
-                former = reuse.find_former(lake, config, run_id=run_id, asked=request.former)
-            run = Run(run_id, config, lake, datetime.now(UTC), scored_with=model, taken_from=former)
+            if {"ingest", "publish"} <= set(stages) and not request.resumes:
+                former = reuse.find_former(lake, config, run_id=run_id, asked=request.former, model=model)
+            taken_from = former.run_id if former else None
+            run = Run(run_id, config, lake, datetime.now(UTC), scored_with=model, taken_from=taken_from)
             if model is not None:
                 _check_score(run)
             if former is not None:
-                progress.say(f"{_TAKEN} {former}", event="taken_over")
-        work = STAGES if former is None else STAGES | reuse.STAGES
+                progress.say(str(former), event="taken_over")
+        work = STAGES if former is None else STAGES | former.stages
         with gathered(run):
             try:
                 for name in stages:

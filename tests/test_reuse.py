@@ -1,4 +1,4 @@
-"""Another K of a run that is there: the same tables as a whole run, and never for sources that have changed."""
+"""What a run takes over from another: the tables of a whole run come of it, and never for sources that have changed."""
 
 import os
 import shutil
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from conftest import run_all
 from pyspark.sql import SparkSession
@@ -16,9 +17,12 @@ from segmentation.config.load import load_config
 from segmentation.errors import PublishError
 from segmentation.pipeline import STAGES, Request, execute
 from segmentation.progress import Progress
-from segmentation.run import Run
+from segmentation.reuse import find_former
+from segmentation.run import Run, facts_of
 from segmentation.segments.stage import KEY_VARIABLE
-from segmentation.tables import CURRENT, EVERY, FEATURES, NEIGHBOURS, RUN_METRICS, RUNS, SEGMENTS
+from segmentation.tables import CURRENT, EVERY, FEATURES, NEIGHBOURS, PUBLISHED, RUN_METRICS, RUNS, SEGMENTS
+from segmentation.warehouse.lake import open_lake
+from segmentation.warehouse.layout import arrow_schema
 
 # What a run says of itself and of when it ran, not of the customers.
 _OWN = {"run_id", "started_at", "published_at", "published_seq", "table_versions", "model_path", "taken_from"}
@@ -54,9 +58,18 @@ clustering: {{k_min: 2, k_max: 3, seeds: [1], resamples: 2, null_tables: 2}}
     return str(config)
 
 
-def ask(spark: SparkSession, config: str, run_id: str, former: str | None = None, **options: Any) -> Run:
-    request = Request(load_config(config, **options), run_id, tuple(STAGES), former=former)
+def ask(
+    spark: SparkSession, config: str, run_id: str, former: str | None = None, model: str | None = None, **options: Any
+) -> Run:
+    stages = tuple(name for name in STAGES if model is None or name != "grid")
+    request = Request(load_config(config, **options), run_id, stages, former=former, model=model)
     return execute(spark, request, Progress())
+
+
+def jobs_of_rows(run: Run) -> int:
+    """Return the Spark jobs of a run's first two stages."""
+    jobs = {row["stage"]: row["spark_jobs"] for row in run.read_rows(RUN_METRICS)}
+    return int(jobs["ingest"] + jobs["features"])
 
 
 def tables_of(run: Run) -> dict[str, list[str]]:
@@ -77,25 +90,57 @@ def shop(jvm: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield folder, config, run_all(jvm, config, "first")
 
 
-def test_another_k_of_a_run_makes_the_tables_of_a_whole_run(
+def test_what_is_taken_over_makes_the_tables_of_a_whole_run(
     spark: SparkSession, shop: tuple[Path, str, Run], tmp_path: Path
 ) -> None:
     folder, config, first = shop
     other = 3 if first.read_rows(RUNS)[0]["k"] == 2 else 2
+    rows, whole = ({"warehouse": str(tmp_path / name)} for name in ("rows", "whole"))
     shutil.copytree(folder / "w", tmp_path / "whole")
+    runs: list[Run] = []
+    tables = []
 
-    taken = ask(spark, config, "again", k=other)
-    whole = ask(spark, config, "again", "none", k=other, warehouse=str(tmp_path / "whole"))
+    def note_tables(run: Run) -> None:
+        runs.append(run)
+        tables.append(tables_of(run))
 
-    assert [run.read_rows(RUNS)[0]["taken_from"] for run in (taken, whole)] == ["first", None]
-    found, expected = tables_of(taken), tables_of(whole)
-    assert {name for name in expected if found[name] != expected[name]} == set()
+    note_tables(ask(spark, config, "score", model="first"))  # rows and features taken over
+    shutil.copytree(folder / "w", tmp_path / "rows")
+    note_tables(ask(spark, config, "again", "score", k=other, **rows))  # of a score there is no grid to take
+    note_tables(ask(spark, config, "again", k=other))  # the newest run that has one
+    note_tables(ask(spark, config, "score", "none", model="first", **whole))
+    note_tables(ask(spark, config, "again", "none", k=other, **whole))
+
+    assert [run.read_rows(RUNS)[0]["taken_from"] for run in runs] == ["first", "score", "first", None, None]
+    assert [jobs_of_rows(run) for run in runs[:3]] == [0, 0, 0]
+    for found, expected in ((0, 3), (1, 4), (2, 4)):
+        assert {name for name, rows in tables[expected].items() if tables[found][name] != rows} == set()
     # What the first run said that the segments of this K would be called.
     foretold = {row["segment_id"]: row["segment_name"] for row in first.read_rows(NEIGHBOURS) if row["k"] == other}
-    assert foretold == {row["segment_id"]: row["rule_name"] for row in whole.read_rows(SEGMENTS)}
-    assert (len(found["assignments"]), len(found["quarantine"])) == (90, 1)
-    jobs = {row["stage"]: row["spark_jobs"] for row in taken.read_rows(RUN_METRICS)}
-    assert jobs["ingest"] + jobs["features"] == 0
+    assert foretold == {row["segment_id"]: row["rule_name"] for row in runs[4].read_rows(SEGMENTS)}
+    assert (len(tables[2]["assignments"]), len(tables[2]["quarantine"])) == (90, 1)
+
+
+def test_a_model_has_shares_of_its_own_categories(jvm: SparkSession, shop: tuple[Path, str, Run], tmp_path: Path) -> None:
+    _, config, first = shop
+    products = "  products: {format: csv, path: products.csv, columns: {product_id: id, category: kind}}\n"
+    text = Path(config).read_text().replace("cleaning:", products + "cleaning:")
+    (tmp_path / "shares.yaml").write_text(text.replace("features: {", "features: {category_shares: {top: 2}, "))
+    asked = load_config(str(tmp_path / "shares.yaml"), k=3, warehouse=str(tmp_path / "w"))
+    lake = open_lake(asked.warehouse, jvm)
+    rows = [{"run_id": "one"}, {"run_id": "score", "scored_with": "one"}, {"run_id": "two"}]
+    known = facts_of(first) | {"status": PUBLISHED, "published_seq": 1, "config_hash": asked.fingerprint()}
+    lake.replace(pa.Table.from_pylist([known | row for row in rows], arrow_schema(RUNS)), RUNS, run_id="one")
+
+    def objection(former: str, model: str | None) -> str:
+        with pytest.raises(PublishError) as raised:
+            find_former(lake, asked, run_id="new", asked=former, model=model)
+        return str(raised.value)
+
+    assert "expected a run that chose its own categories, found a score with those of one" in objection("score", None)
+    assert "expected a run with the categories of two, found one with those of one" in objection("one", "two")
+    fitting = ("one", None), ("one", "one"), ("score", "one")
+    assert {"categories" in objection(*pair) for pair in fitting} == {False}
 
 
 def test_a_run_is_not_taken_over_where_anything_that_shapes_it_differs(
@@ -109,10 +154,8 @@ def test_a_run_is_not_taken_over_where_anything_that_shapes_it_differs(
             ask(spark, config, run_id, asked, **options)
         return str(raised.value)
 
-    assert "expected --k" in objection(config)
     assert "expected a published run of this warehouse, found none" in objection(config, "unknown", k=3)
     assert "expected a new --run-id, found first" in objection(config, run_id="first", k=3)
-    assert "expected a grid of K = 2, 3, 7, found 2, 3" in objection(config, k=7)
     other = tmp_path / "other.yaml"
     other.write_text(Path(config).read_text().replace("seeds: [1]", "seeds: [2]"))
     assert "expected a run of this configuration" in objection(str(other), k=3)
@@ -124,9 +167,6 @@ def test_a_run_is_not_taken_over_where_anything_that_shapes_it_differs(
     os.utime(orders, (stat.st_atime, stat.st_mtime + 5))
     assert "expected the source files that it read, found other files, sizes or times of change" in objection(config, k=3)
     os.utime(orders, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    shutil.move(folder / "w/models/first", tmp_path / "aside")
-    assert "expected its model, which prepares the features, found none" in objection(config, k=3)
-    shutil.move(tmp_path / "aside", folder / "w/models/first")
     rows = lake.read_rows(FEATURES, run_ids=["first"])
     lake.write_rows(rows[1:], FEATURES, run_id="first")
     assert "expected its 90 rows of features, found 89" in objection(config, k=3)

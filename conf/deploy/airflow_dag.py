@@ -16,6 +16,8 @@ DAY = "{{ data_interval_end.strftime('%Y-%m-01') }}"
 COMMON = f"--config /srv/shop.yaml --as-of {DAY} --run-id"
 # 10, 11 and 12 are verdicts and not failures; every other code fails the task. The last line is the task's XCom.
 VERDICT = "{ code=$?; [ $code -ge 10 ] && [ $code -le 12 ] && echo $code || exit $code; }"
+# A refit has as many segments as the champion; of a new segmentation the grid says how many.
+SEGMENTS = "{{ '--k champion' if ti.xcom_pull(task_ids='score') == '11' else '' }}"
 
 
 def choose(ti: Any) -> str:
@@ -34,6 +36,8 @@ with DAG(
         task_id="score", bash_command=f"segmentation score {COMMON} score-{DAY} --exit-on-drift || {VERDICT}", append_env=True
     )
     branch = BranchPythonOperator(task_id="branch", python_callable=choose)
-    challenger = BashOperator(task_id="challenger", bash_command=f"segmentation run {COMMON} challenger-{DAY}", append_env=True)
+    challenger = BashOperator(
+        task_id="challenger", bash_command=f"segmentation run {COMMON} challenger-{DAY} {SEGMENTS}", append_env=True
+    )
     done = EmptyOperator(task_id="done")
     score >> branch >> [challenger, done]

@@ -31,7 +31,7 @@ from segmentation.grid.hidden import (
 )
 from segmentation.grid.solve import choose_k_values, choose_solver, fit_other, name_columns, solve, solve_single
 from segmentation.readings import choose_ingredients, load_model_of, read_laid_out
-from segmentation.run import Run, check_featured, check_k, note
+from segmentation.run import Run, check_featured, check_k
 from segmentation.score_sql import write_sql
 from segmentation.tables import (
     BORDERS,
@@ -128,7 +128,6 @@ def take_another_k(run: Run) -> str:
         order = order_centers(solutions[0], preparation, revenue=config.revenue_feature)
         chosen = take_chosen(solutions[0], fits[0], order)
     _save(run, known, preparation, prepared, chosen, {})  # a grid in which something is hidden is not taken over
-    note(run, taken_from=run.taken_from)
     return f"{decision} Taken from the grid of run {run.taken_from}"
 
 

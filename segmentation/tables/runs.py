@@ -52,7 +52,11 @@ RUNS = Table(
             STRING,
             "SHA-256 over path, bytes and time of change of the sources' files as they were read; null with a catalog table",
         ),
-        Column("taken_from", STRING, "run whose tables and fits this one took over; null of a run that read its sources itself"),
+        Column(
+            "taken_from",
+            STRING,
+            "run whose rows and features, or fits too, this one took over; null of a run that read its sources itself",
+        ),
         Column("model_path", STRING, "where the PipelineModel lies"),
         Column("scored_with", STRING, "run whose model scored this one; null of a run that trained its own"),
         Column("drift_verdict", STRING, "keep, re-score, refit or new segmentation, and why; null where nothing was compared"),

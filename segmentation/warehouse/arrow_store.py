@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from segmentation.errors import PublishError
 from segmentation.tables import Table
 from segmentation.warehouse import objects
+from segmentation.warehouse.file_copies import copy_slice
 from segmentation.warehouse.layout import (
     LOOKED_BACK,
     PROPERTIES,
@@ -34,6 +36,11 @@ class ArrowStore:
     """The tables under ``path``."""
 
     path: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a folder of this machine."""
+        return "://" not in self.path
 
     def place(self, table: Table) -> str:
         """Return where a table lies."""
@@ -103,8 +110,13 @@ class ArrowStore:
             raise _unwritten(place, error) from error
 
     def take_over(self, table: Table, former: str, run_id: str) -> None:
-        """Replace the slice of ``run_id`` by that of the run ``former``, batch by batch."""
-        stored = self._open(table)
+        """Replace the slice of ``run_id`` by that of the run ``former``: its files in a folder, else batch by batch."""
+        stored, place = self._open(table), self.place(table)
+        try:
+            if self.is_local and copy_slice(stored, Path(place), former, run_id):
+                return
+        except (DeltaError, OSError) as error:
+            raise _unwritten(place, error) from error
         schema = pa.schema(stored.schema().to_arrow())
         columns = ", ".join(f"'{run_id}' AS run_id" if name == "run_id" else f'"{name}"' for name in schema.names)
         batches = _ask(stored, f"SELECT {columns} FROM {{slice}} WHERE {by_run(former)}")
@@ -113,7 +125,7 @@ class ArrowStore:
         try:
             write_deltalake(stored, reader, mode="overwrite", predicate=by_run(run_id), commit_properties=said)
         except (DeltaError, OSError) as error:
-            raise _unwritten(self.place(table), error) from error
+            raise _unwritten(place, error) from error
 
     def published_seq(self, target: Table) -> int | None:
         """Return which publication a table of ``copy`` shows, None where nothing says so."""

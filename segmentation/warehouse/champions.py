@@ -79,6 +79,22 @@ def find_model(lake: Lake, asked: str) -> str:
     return champion
 
 
+def count_segments(lake: Lake) -> int:
+    """Return the champion's K, for a challenger with as many segments.
+
+    Raises
+    ------
+    PublishError
+        If there is no champion, or all its customers are one segment.
+    """
+    champion = find_champion(lake)
+    found = lake.read_rows(RUNS, run_ids=[champion])[0]["k"] if champion else None
+    if found is None or found < 2:
+        expected, other = "a champion of two segments or more", "one of a single segment" if champion else "no champion"
+        raise PublishError("--k champion", expected=expected, found=other)
+    return int(found)
+
+
 def check_model(lake: Lake, run_id: str, *, place: str) -> dict[str, Any]:
     """Return the row of ``tables.RUNS`` of a published run that trained a model.
 

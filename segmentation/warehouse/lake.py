@@ -159,7 +159,8 @@ class Lake:
         """Replace the slice of ``run_id`` by the ``rows`` rows of the run ``former``, in one commit; none where it has none."""
         self.check_held()
         if rows:
-            self.reader(rows).take_over(table, former, run_id)
+            copies_files = isinstance(self.store, ArrowStore) and self.store.is_local
+            (self.store if copies_files else self.reader(rows)).take_over(table, former, run_id)
 
     def drop(self, table: Table) -> None:
         """Remove a table with all that it holds."""

@@ -38,6 +38,10 @@ for code in sys.argv[2:]:
         said = score.execute(context)
         puller = SimpleNamespace(xcom_pull=lambda task_ids: said if task_ids == "score" else None)
         told[code] = [said, found["choose"](puller)]
+        if told[code][1] == "challenger":
+            challenger = runpy.run_path(sys.argv[1])["challenger"]
+            challenger.render_template_fields({**context, "ti": puller})
+            told[code].append(challenger.bash_command.strip())
     except AirflowException:
         told[code] = "failed"
 print(json.dumps(told), file=sys.stderr)
@@ -90,12 +94,13 @@ def test_airflow_trains_a_challenger_on_refit_and_fails_on_errors(run_command: R
     told = json.loads(done.stderr.splitlines()[-1])
     tasks = {"score": ["branch"], "branch": ["challenger", "done"], "challenger": [], "done": []}
     assert (told.pop("tasks"), told.pop("schedule")) == (tasks, "0 4 3 * *")
+    challenger = "segmentation run --config /srv/shop.yaml --as-of 2026-03-01 --run-id challenger-2026-03-01"
     assert told == {
         "0": ["published", "done"],
         "2": "failed",
         "10": ["10", "done"],
-        "11": ["11", "challenger"],
-        "12": ["12", "challenger"],
+        "11": ["11", "challenger", f"{challenger} --k champion"],
+        "12": ["12", "challenger", challenger],
     }
     asked = (tmp_path / "told").read_text().splitlines()
     assert asked[0] == "segmentation score --config /srv/shop.yaml --as-of 2026-03-01 --run-id score-2026-03-01 --exit-on-drift"

@@ -9,6 +9,7 @@ import deltalake
 import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from segmentation.errors import PublishError
 from segmentation.frames import spark_schema
@@ -128,6 +129,28 @@ def test_a_run_takes_over_the_slice_of_another_with_all_its_columns(
     assert sorted(found, key=str) == sorted((row | {"run_id": "new"} for row in store.read(FEATURES, ["former"])), key=str)
     assert {row["age"] for row in found} == {0.1, -1e300, None}
     assert [store.count(FEATURES, run_id) for run_id in ("former", "bystander", "new")] == [3, 3, 3]
+
+
+def test_files_that_are_taken_over_are_the_same_to_every_reader(stores: tuple[ArrowStore, SparkStore], tmp_path: Path) -> None:
+    store, spark_store = ArrowStore(str(tmp_path)), SparkStore(stores[1].spark, str(tmp_path), None)
+    replace(spark_store, make_rows(FEATURES, "former"), FEATURES, "former")
+    before = store.version(FEATURES)
+
+    store.take_over(FEATURES, "former", "new")
+
+    assert store.version(FEATURES) == before + 1
+    files = {
+        run: sorted(one.read_bytes() for one in (tmp_path / f"features/run_id={run}").iterdir()) for run in ("former", "new")
+    }
+    assert [one for one in files["new"] if one[:4] == b"PAR1"] == [one for one in files["former"] if one[:4] == b"PAR1"]
+    expected = sorted((row | {"run_id": "new"} for row in store.read(FEATURES, ["former"])), key=str)
+    assert sorted(store.read(FEATURES, ["new"]), key=str) == expected
+    assert sorted((row.asDict() for row in spark_store.frame(FEATURES, "new").collect()), key=str) == expected
+    customer = expected[0]["customer_id"]  # whom the bounds of the files may not hide
+    same = spark_store.frame(FEATURES, "new").where(F.col("customer_id") == customer)
+    assert same.count() == sum(row["customer_id"] == customer for row in expected)
+    store.delete(FEATURES, "former")
+    assert sorted(store.read(FEATURES, ["new"]), key=str) == expected
 
 
 @pytest.mark.parametrize("name", ["arrow", "spark"])
