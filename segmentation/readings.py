@@ -61,15 +61,21 @@ def customers_table(customers: CustomersSource) -> Table:
 def read_laid_out(run: Run, known: dict[str, Any]) -> DataFrame:
     """Return the features in the canonical layout, cached: those at hand, else the stored ones."""
     if FEATURES.name not in run.hands.frames:
-        laid_out = lay_out(run.lake.read(FEATURES, run_id=run.run_id), partitions=known["layout_partitions"])
-        run.hands.frames[FEATURES.name] = run.hold(laid_out)
+        run.hands.frames[FEATURES.name] = run.hold(_lay_out(run, known))
     return run.hands.frames[FEATURES.name]
+
+
+def _lay_out(run: Run, known: dict[str, Any]) -> DataFrame:
+    at_hand = run.hands.frames.get(FEATURES.name)
+    if at_hand is not None:
+        return at_hand
+    return lay_out(run.lake.read(FEATURES, run_id=run.run_id), partitions=known["layout_partitions"])
 
 
 def place_members(run: Run, known: dict[str, Any]) -> DataFrame:
     """Return the features with ``features`` (vector) and ``segment_id``, cached, as the run's model gives them."""
     if MEMBERS not in run.hands.frames:
-        run.hands.frames[MEMBERS] = run.hold(place_with(run, run.model_run_id, read_laid_out(run, known)))
+        run.hands.frames[MEMBERS] = run.hold(place_with(run, run.model_run_id, _lay_out(run, known)))
     return run.hands.frames[MEMBERS]
 
 

@@ -14,7 +14,7 @@ import pytest
 from pyspark.ml import PipelineModel
 from pyspark.sql import SparkSession
 
-from segmentation.assign.assignments import Keys, collect_assignments
+from segmentation.assign.assignments import Keys, measure_assignments, select_points
 from segmentation.clustering.constants import component_rows, preparation_rows
 from segmentation.clustering.models import build_model
 from segmentation.clustering.preparation import Ingredient, fit_preparation, plan_preparation
@@ -84,7 +84,9 @@ def assert_scored_alike(
         ("none", None, None, None, None, None),
     ]
     labelled = model.transform(spark.createDataFrame(others, schema).coalesce(1))
-    assigned = collect_assignments(labelled, centers.tolist(), [None] * k, keys=KEYS, run_id="r").to_pylist()
+    assigned = measure_assignments(
+        select_points(labelled).toArrow(), centers.tolist(), [None] * k, keys=KEYS, run_id="r"
+    ).to_pylist()
 
     text = write_sql(preparation_rows(plan, prepared), component_rows(prepared), centers.tolist(), run_id="r")
 
@@ -141,7 +143,9 @@ def test_of_centres_equally_near_the_smallest_number_wins(spark: SparkSession, t
     prepared = fit_preparation(frame, plan)
     centers = np.array([[2.0, 2.0], [-2.0, 2.0], [2.0, -2.0], [-2.0, -2.0], [2.0, 2.0]])
     model = PipelineModel([*prepared.model.stages, build_model(spark, centers, max_iterations=1, seed=1)])
-    assigned = collect_assignments(model.transform(frame), centers.tolist(), [None] * 5, keys=KEYS, run_id="r").to_pylist()
+    assigned = measure_assignments(
+        select_points(model.transform(frame)).toArrow(), centers.tolist(), [None] * 5, keys=KEYS, run_id="r"
+    ).to_pylist()
 
     text = write_sql(preparation_rows(plan, prepared), [], centers.tolist(), run_id="r")
 

@@ -67,8 +67,8 @@ def build_assignments(
     return measured.select(F.lit(run_id).alias("run_id"), "*").transform(conform, ASSIGNMENTS)
 
 
-def collect_assignments(
-    labelled: DataFrame,
+def measure_assignments(
+    points: pa.Table,
     centers: Sequence[Sequence[float]],
     members: Sequence[Members | None],
     *,
@@ -76,8 +76,8 @@ def collect_assignments(
     run_id: str,
     limits: Sequence[float] | None = None,
 ) -> pa.Table:
-    """Return the rows of ``build_assignments`` in this process, for tables that fit into it."""
-    batches = list(_measure_batches(centers, members, keys, limits, iter(select_points(labelled).toArrow().to_batches())))
+    """Return the rows of ``build_assignments`` in this process, of the rows of ``select_points``, which fit into it."""
+    batches = list(_measure_batches(centers, members, keys, limits, iter(points.to_batches())))
     rows = pa.Table.from_batches(batches)
     return rows.add_column(0, "run_id", pa.repeat(pa.scalar(run_id), len(rows)))
 

@@ -15,7 +15,7 @@ from segmentation.score_sql import Steps
 
 _FAR = 1.5  # times the 99th percentile: one in a hundred lies beyond that itself
 _ROUNDING = 1e-9
-_NOW, PAID = "_now", "_paid"  # of no feature: their names begin with letters
+_NOW, PAID, POINT = "_now", "_paid", "_point"  # of no feature: their names begin with letters
 HISTORY = ("former_key", "former_previous", "former_changed", "former_since")
 
 
@@ -38,7 +38,7 @@ def place_by_steps(members: DataFrame, steps: Steps) -> DataFrame:
 
     Parameters
     ----------
-    members : ``customer_id`` (unique), ``segment_id``, ``PAID`` and the columns of ``tables.FEATURES``
+    members : ``customer_id`` (unique), ``segment_id``, ``PAID``, ``POINT`` and the columns of ``tables.FEATURES``
     steps : the former model by ``score_sql.list_steps``
 
     Raises
@@ -47,9 +47,13 @@ def place_by_steps(members: DataFrame, steps: Steps) -> DataFrame:
         If the former model needs features that these customers do not have.
     """
     beside = members.drop("features").withColumnRenamed("segment_id", _NOW)
-    placed = take_steps(beside, steps, kept=("customer_id", _NOW, PAID))
-    now, distance = F.col(_NOW).alias("segment_id"), F.sqrt("_squared").alias("distance")
-    return placed.select("customer_id", now, F.col(PAID).alias("revenue"), F.col("segment_id").alias("mid_id"), distance)
+    placed = take_steps(beside, steps, kept=("customer_id", _NOW, PAID, POINT))
+    now, mid, distance = (
+        F.col(_NOW).alias("segment_id"),
+        F.col("segment_id").alias("mid_id"),
+        F.sqrt("_squared").alias("distance"),
+    )
+    return placed.select("customer_id", now, *carried(), mid, distance)
 
 
 def place_by_model(members: DataFrame, model: PipelineModel, centers: Sequence[Sequence[float]]) -> DataFrame:
@@ -61,9 +65,13 @@ def place_by_model(members: DataFrame, model: PipelineModel, centers: Sequence[S
         If the former model needs features that these customers do not have.
     """
     distance = _distance(centers).alias("distance")
-    return model.transform(members.drop("features")).select(
-        "customer_id", "segment_id", F.col(PAID).alias("revenue"), F.col("prediction").alias("mid_id"), distance
-    )
+    placed = model.transform(members.drop("features"))
+    return placed.select("customer_id", "segment_id", *carried(), F.col("prediction").alias("mid_id"), distance)
+
+
+def carried() -> tuple[Column, Column]:
+    """Return ``revenue`` and ``point``, under whose own names a feature may go while the customers are placed."""
+    return F.col(PAID).alias("revenue"), F.col(POINT).alias("point")
 
 
 def mark_far(placed: DataFrame, reach: Mapping[int, float]) -> DataFrame:

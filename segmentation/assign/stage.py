@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pyspark.errors import PySparkException
+from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from segmentation.assign.assignments import Keys, build_assignments, collect_assignments
+from segmentation.assign.assignments import Keys, build_assignments, measure_assignments
+from segmentation.assign.beside import add_history, count_moves_here
 from segmentation.assign.hidden import guard_matches, guard_reach, guard_transitions
 from segmentation.assign.identity import (
     Match,
@@ -23,7 +25,17 @@ from segmentation.assign.identity import (
     tell,
 )
 from segmentation.assign.lineage import find_shifts, lineage_rows, transition_rows
-from segmentation.assign.movement import PAID, Former, count_moves, mark_far, place_by_model, place_by_steps, read_history
+from segmentation.assign.movement import (
+    PAID,
+    POINT,
+    Former,
+    carried,
+    count_moves,
+    mark_far,
+    place_by_model,
+    place_by_steps,
+    read_history,
+)
 from segmentation.clustering.members import evaluate_by_spark, measure_members
 from segmentation.errors import ModelError
 from segmentation.money import as_money
@@ -57,24 +69,29 @@ def assign_customers(run: Run) -> str:
     run.step("match with the run before")
     former = _find_former(run, known)
     stands = former is None and _has_looked_back(run, known)
-    matches, moves, basis = _match(run, known, members, former, len(centers))
+    looked_at = former.run_id if former else run.run_id if stands else None
+    labelled, basis = _label(run, members, former)
+    here = _collect(run, known, labelled, looked_at, coordinates=len(centers[0]))
+    moves = _count_moves(run, former, labelled if here is None else here) if former else []
+    matches = _match(run, known, former, moves, basis=basis, segments=len(centers))
     run.step("measure how clearly customers are placed")
     keys = Keys(tuple(one.key for one in matches if one.segment_id is not None), _day(run, known))
-    labelled = members.select("customer_id", "features", F.col("segment_id").alias("prediction"))
-    measured = measure_members(labelled, len(centers))
+    placed = members.select("customer_id", "features", F.col("segment_id").alias("prediction"))
+    measured = measure_members(placed, len(centers))
     limits = read_limits(run.lake, run.scored_with, segments=len(centers)) if run.scored_with else None
     how: dict[str, Any] = {"keys": keys, "run_id": run.run_id, "limits": limits}
-    told = labelled
-    if former is not None or stands:
-        earlier = run.lake.read(ASSIGNMENTS, run_id=former.run_id if former else run.run_id)
-        told = labelled.join(read_history(earlier, is_own=stands), on="customer_id", how="left")
-    point_bytes = known["customers"] * len(centers[0]) * 8
-    if run.lake.is_plain and point_bytes <= run.config.clustering.driver_bytes:
-        run.step("collect assignments")
-        rows = collect_assignments(told, centers, measured, **how)
+    if here is not None:
+        points = here.select(["customer_id", "point", "segment_id"])
+        if looked_at is not None:
+            points = add_history(points, run.lake.read_arrow(ASSIGNMENTS, run_id=looked_at), is_own=stands)
+        rows = measure_assignments(points, centers, measured, **how)
         run.write_arrow(rows, ASSIGNMENTS)
         reach = _measure_reach(rows)
     else:
+        told = placed
+        if looked_at is not None:
+            earlier = read_history(run.lake.read(ASSIGNMENTS, run_id=looked_at), is_own=stands)
+            told = placed.join(earlier, on="customer_id", how="left")
         run.write_frame(build_assignments(told, centers, measured, **how), ASSIGNMENTS, rows=None)
         reach = _collect_reach(run.read(ASSIGNMENTS))
     min_cell = run.config.privacy.min_cell
@@ -94,8 +111,8 @@ def assign_customers(run: Run) -> str:
     if run.scored_with:  # the silhouette judges a choice of K, and none was made
         return f"{known['customers']:,} customers scored with the model of {run.scored_with}"
     run.step("silhouette by ClusteringEvaluator")
-    silhouette, looked_at = evaluate_by_spark(labelled, customers=known["customers"], segments=len(centers))
-    note(run, spark_silhouette=silhouette, spark_silhouette_customers=looked_at)
+    silhouette, evaluated = evaluate_by_spark(placed, customers=known["customers"], segments=len(centers))
+    note(run, spark_silhouette=silhouette, spark_silhouette_customers=evaluated)
     changes = [tell(one) for one in matches if one.verdict not in ("first", "survived")]
     return "; ".join([f"{len(centers)} segments", *changes])
 
@@ -124,40 +141,67 @@ def _find_former(run: Run, known: Mapping[str, Any]) -> Former | None:
     )
 
 
-def _match(
-    run: Run, known: Mapping[str, Any], members: DataFrame, former: Former | None, segments: int
-) -> tuple[list[Match], Rows, str | None]:
-    """Return the matches, the moves and their basis; one Spark job where there is a run before."""
-    if former is None and known["status"] == PUBLISHED:  # repeated; what it looked back at, if anything, was dropped since
-        return repeat_matches(_own_lineage(run)), [], None
-    if former is None:
-        return (_carry(run) if run.scored_with else name_first(segments)), [], None
-    is_same_model = run.scored_with == former.model_run_id
+def _label(run: Run, members: DataFrame, former: Former | None) -> tuple[DataFrame, str | None]:
+    """Return customers as this run and the model of the run before place them, and what the two have in common.
+
+    ``customer_id``, ``segment_id``, ``revenue``, ``point`` (array); of a run with one before it ``mid_id`` and ``is_far`` too.
+    """
     revenue = run.config.revenue_feature
     paid = as_money(revenue) if revenue in members.columns and revenue is not None else F.lit(None).cast("decimal(28,6)")
-    now, paid = members.withColumn(PAID, paid), F.col(PAID).alias("revenue")
+    now = members.withColumns({PAID: paid, POINT: vector_to_array(F.col("features"))})
+    own = now.select("customer_id", "segment_id", *carried())
+    if former is None:
+        return own, None
     near = F.lit(False).alias("is_far")
-    if is_same_model:
-        mid = F.col("segment_id").alias("mid_id")
-        labelled: DataFrame | None = now.select("customer_id", "segment_id", paid, mid, near)
-    else:
-        labelled = _label_again(run, now, former)
-    basis = "customers" if labelled is None else "models"
-    if labelled is None:
-        labelled = now.select("customer_id", "segment_id", paid, F.lit(None).cast("int").alias("mid_id"), near)
-    before = (run.lake.read(table, run_id=former.run_id) for table in (ASSIGNMENTS, FEATURES))
-    moves = [row.asDict() for row in count_moves(labelled, *before, revenue=revenue).collect()]
+    if run.scored_with == former.model_run_id:
+        return own.select("*", F.col("segment_id").alias("mid_id"), near), "models"
+    again = _label_again(run, now, former)
+    if again is None:
+        return own.select("*", F.lit(None).cast("int").alias("mid_id"), near), "customers"
+    return again, "models"
+
+
+def _collect(
+    run: Run, known: Mapping[str, Any], labelled: DataFrame, looked_at: str | None, *, coordinates: int
+) -> pa.Table | None:
+    """Return the customers of ``_label`` in this process, None where they, or those to look back at, are too many."""
+    customers = known["customers"]
+    if looked_at is not None and run.lake.is_plain:
+        customers = max(customers, run.lake.store.count(ASSIGNMENTS, looked_at))
+    if not run.lake.is_plain or customers * coordinates * 8 > run.config.clustering.driver_bytes:
+        return None
+    return labelled.toArrow()
+
+
+def _count_moves(run: Run, former: Former, labelled: DataFrame | pa.Table) -> Rows:
+    """Return the rows of ``movement.count_moves``; a Spark job where the customers are not in this process."""
+    lake, revenue = run.lake, run.config.revenue_feature
+    if isinstance(labelled, pa.Table):
+        assignments, features = (lake.read_arrow(table, run_id=former.run_id) for table in (ASSIGNMENTS, FEATURES))
+        paid = features.select(["customer_id", revenue]) if revenue in features.column_names else None
+        return count_moves_here(labelled, assignments, paid)
+    before = (lake.read(table, run_id=former.run_id) for table in (ASSIGNMENTS, FEATURES))
+    return [row.asDict() for row in count_moves(labelled, *before, revenue=revenue).collect()]
+
+
+def _match(
+    run: Run, known: Mapping[str, Any], former: Former | None, moves: Rows, *, basis: str | None, segments: int
+) -> list[Match]:
+    """Return which segment is which of the run before."""
+    if former is None and known["status"] == PUBLISHED:  # repeated; what it looked back at, if anything, was dropped since
+        return repeat_matches(_own_lineage(run))
     if run.scored_with:
-        return _carry(run), moves, basis
+        return _carry(run)
+    if former is None:
+        return name_first(segments)
     identity = run.config.identity
-    matches = match_segments(
-        overlaps_of(moves, basis=basis),
+    return match_segments(
+        overlaps_of(moves, basis=str(basis)),
         former.keys,
         segments=segments,
         spare=_spare_keys(run, known),
         thresholds=Thresholds(identity.survive, identity.part, identity.carry),
     )
-    return matches, moves, basis
 
 
 def _carry(run: Run) -> list[Match]:

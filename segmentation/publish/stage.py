@@ -132,11 +132,11 @@ def _judge(run: Run, known: dict[str, Any]) -> tuple[str, Rows] | None:
         for row in lake.read_rows(PREPARATION, run_ids=[model_run_id])
         if row["kind"] != "missing"
     }
-    laid_out = read_laid_out(run, known)
-    if lacking := sorted(set(kinds) - set(laid_out.columns)):
+    own = place_members(run, known) if run.scored_with else read_laid_out(run, known)
+    if lacking := sorted(set(kinds) - set(own.columns)):
         return f"not compared with the champion {model_run_id}: there is no {', '.join(lacking)}", []
     centers = read_centers(lake.read_rows(CENTROIDS, run_ids=[model_run_id]))
-    members = place_members(run, known) if run.scored_with else place_with(run, model_run_id, laid_out)
+    members = own if run.scored_with else place_with(run, model_run_id, own)
     now, points = collect_now(members, centers, kinds, customers=known["customers"])
     features, assignments = (lake.read(table, run_id=model_run_id) for table in (FEATURES, ASSIGNMENTS))
     trained = place_with(run, model_run_id, features)

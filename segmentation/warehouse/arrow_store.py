@@ -13,7 +13,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from segmentation.errors import PublishError
 from segmentation.tables import Table
 from segmentation.warehouse import objects
-from segmentation.warehouse.file_copies import copy_slice
+from segmentation.warehouse.file_copies import copy_slice, find_files
 from segmentation.warehouse.layout import (
     LOOKED_BACK,
     PROPERTIES,
@@ -58,15 +58,25 @@ class ArrowStore:
         wanted = "true" if run_ids is None else " OR ".join(map(by_run, run_ids))
         return self.query(table, f"SELECT * FROM {{slice}} WHERE {wanted}")
 
-    def slice(self, table: Table, run_id: str, *, most: int) -> pa.Table | None:
+    def slice(self, table: Table, run_id: str, *, most: int | None = None) -> pa.Table | None:
         """Return a run's rows, all columns of the stored table; None where there is no table, or they are more than ``most``."""
         if not self.exists(table):
             return None
         stored = self._open(table)
-        if _count(stored, run_id) > most:
+        if most is not None and _count(stored, run_id) > most:
             return None
         schema = pa.schema(stored.schema().to_arrow())
         return _ask(stored, f"SELECT * FROM {{slice}} WHERE {by_run(run_id)}").read_all().select(schema.names).cast(schema)
+
+    def files(self, table: Table, run_id: str, *, most: int) -> tuple[list[str], str] | None:
+        """Return the Parquet files of a run's slice in a folder of this machine, and the stored table's schema as JSON.
+
+        None where there is no table, where they are more than ``most``, or where Spark would take a name for a pattern.
+        """
+        if not self.is_local or not self.exists(table):
+            return None
+        stored = self._open(table)
+        return find_files(stored, Path(self.place(table)), run_id, most=most)
 
     def replace(self, rows: pa.Table, table: Table, run_id: str | None) -> None:
         """Replace the slice of ``run_id``, or without one the whole table, in one commit; make the table where there is none.

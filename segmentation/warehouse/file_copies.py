@@ -1,4 +1,4 @@
-"""A run's slice of a Delta table taken over by copying its Parquet files, unread: the run is a folder's name, not in them."""
+"""The Parquet files of a run's slice of a Delta table: found, and copied for another run, for the run is a folder's name."""
 
 import json
 import re
@@ -15,7 +15,20 @@ from deltalake.transaction import AddAction, RemoveAction
 from segmentation.warehouse.layout import user_metadata
 
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")  # of other letters the two writers make folders of other names
+_PATTERN = set("*?[]{}\\")
 _STATISTICS = {"min": "minValues", "max": "maxValues", "null_count": "nullCount"}
+
+
+def find_files(stored: DeltaTable, folder: Path, run_id: str, *, most: int) -> tuple[list[str], str] | None:
+    """Return the Parquet files of a run's slice of a table in ``folder``, and the table's schema as JSON.
+
+    None where they are more than ``most``, or where one has a name that Spark would take for a pattern.
+    """
+    files = pa.table(stored.get_add_actions(flatten=True))
+    own = zip(files["path"].to_pylist(), files["partition.run_id"].to_pylist(), strict=True)
+    paths = [folder / path for path, run in own if run == run_id]
+    is_read = len(paths) <= most and not any(set(str(path)) & _PATTERN or not path.is_file() for path in paths)
+    return (list(map(str, paths)), stored.schema().to_json()) if is_read and paths else None
 
 
 def copy_slice(stored: DeltaTable, folder: Path, former: str, run_id: str) -> bool:

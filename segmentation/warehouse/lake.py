@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Frames up to here are handed to delta-rs; a partition of the canonical layout holds as many customers.
 COLLECTED_ROWS = 50_000
+# More files Spark lists by a job of its own.
+LISTED_FILES = 32
 # Tables up to here are copied and counted by delta-rs within this process.
 STREAMED_ROWS = 5_000_000
 
@@ -108,12 +110,28 @@ class Lake:
         return f"{self.path}/{table.name}" if self.path else f"{self.catalog_schema}.{table.name}"
 
     def read(self, table: Table, *, run_id: str | None = None) -> "DataFrame":
-        """Return a table, or one run's slice of it, as a frame; Spark takes longer to open a table than to read a small one."""
+        """Return a table, or one run's slice of it, as a frame; Spark takes longer to open a table than to read most of them."""
         if run_id is not None and isinstance(self.store, ArrowStore):
             rows = self.store.slice(table, run_id, most=COLLECTED_ROWS)
             if rows is not None:
                 return self.spark.createDataFrame(rows)
+            files = self.store.files(table, run_id, most=LISTED_FILES)
+            if files is not None:
+                return self.by_spark.frame_of_files(*files, run_id)
         return self.by_spark.frame(table, run_id)
+
+    def read_arrow(self, table: Table, *, run_id: str) -> pa.Table:
+        """Return one run's slice of a table that delta-rs reads, in this process.
+
+        Raises
+        ------
+        ValueError
+            If Spark alone reads it.
+        """
+        rows = self.store.slice(table, run_id) if isinstance(self.store, ArrowStore) else None
+        if rows is None:
+            raise ValueError(f"{self.place(table)}: not read in this process")
+        return rows
 
     def read_rows(self, table: Table, *, run_ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return the rows of a small table, or those of some runs; none where there is no such table."""

@@ -1,5 +1,6 @@
 """Delta tables by Spark: tables of a catalog, places that only Spark's file systems reach, and frames of any size."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ import pyarrow as pa
 from pyspark.sql import Column as SqlColumn
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from segmentation.errors import PublishError
 from segmentation.frames import conform, quoted, spark_schema
@@ -57,6 +59,13 @@ class SparkStore:
         place = self.place(table)
         frame = self.spark.read.format("delta").load(place) if self.path else self.spark.table(place)
         return frame if run_id is None else frame.where(by_run(run_id))
+
+    def frame_of_files(self, files: Sequence[str], schema: str, run_id: str) -> DataFrame:
+        """Return the slice of a run that lies in these Parquet files, its table's schema in JSON; its log stays unread."""
+        columns = T.StructType.fromJson(json.loads(schema))
+        stored = T.StructType([one for one in columns if one.name != "run_id"])
+        own = (F.lit(run_id).alias("run_id") if one.name == "run_id" else F.col(f"`{one.name}`") for one in columns)
+        return self.spark.read.schema(stored).parquet(*files).select(*own)
 
     def read(self, table: Table, run_ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return a table's rows, or those of some runs."""
