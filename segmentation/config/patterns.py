@@ -56,6 +56,8 @@ def check_datetime_pattern(pattern: str) -> str:
         raise ValueError(f"a datetime pattern of Spark is expected, it knows no {', '.join(unknown)}")
     if "m" in letters and not set("HhKk") & set(letters):
         raise ValueError("a datetime pattern with an hour beside minutes (mm) is expected; months are MM")
+    if set("hK") & set(letters) and "a" not in letters:  # noon would be midnight
+        raise ValueError("a datetime pattern with AM or PM (a) beside hours to 12 (hh) is expected; hours to 23 are HH")
     if "d" in letters and not set("ML") & set(letters):
         raise ValueError("a datetime pattern with a month (MM) beside the day is expected")
     return pattern

@@ -11,10 +11,11 @@ from pyspark.sql import Column, DataFrame, Observation, Row
 from pyspark.sql import functions as F
 
 from segmentation.errors import QualityError
+from segmentation.ingest.causes import readable
 from segmentation.ingest.customers import build_customers, judge_keys, judge_missing_keys, judge_orders
 from segmentation.ingest.dates import check_dates, suggest_pattern
 from segmentation.ingest.declared import declare_columns, declare_conditions
-from segmentation.ingest.files import SMALL_BYTES, read_source, readable, size_of, stamp_sources, told
+from segmentation.ingest.files import SMALL_BYTES, read_source, size_of, stamp_sources, told
 from segmentation.ingest.reasons import (
     OBJECTION,
     Tally,

@@ -34,7 +34,12 @@ def test_others_are_refused(pattern: str, message: str) -> None:
 
 def test_a_datetime_pattern_holds_a_year() -> None:
     assert check_datetime_pattern("dd/MM/yyyy'T'HH:mm") == "dd/MM/yyyy'T'HH:mm"
-    for pattern, message in (("HH:mm", "with a year"), ("'y' dd", "with a year"), ("yyyy-MM-dd P", "it knows no P")):
+    for pattern, message in (
+        ("HH:mm", "with a year"),
+        ("'y' dd", "with a year"),
+        ("yyyy-MM-dd P", "it knows no P"),
+        ("dd/MM/yyyy hh:mm", "AM or PM"),
+    ):
         with pytest.raises(ValueError, match=message):
             check_datetime_pattern(pattern)
     assert [has_zone(pattern) for pattern in ("yyyy-MM-dd'Z'", "yyyy-MM-dd HH:mmXXX")] == [False, True]
