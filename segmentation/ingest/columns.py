@@ -148,7 +148,10 @@ def _text(value: Column, data_type: T.DataType, *, is_json: bool, is_checked: bo
     if is_json:
         is_nested = (value.startswith("{") | value.startswith("[")) & F.try_parse_json(value).isNotNull()
         value = F.when(~is_nested, value)
-    return F.when(~value.rlike(_BROKEN_TEXT), value) if is_checked else value
+    if is_checked:
+        return F.when(~value.rlike(_BROKEN_TEXT), value)
+    # Writers in C++ let such bytes into Parquet; Python stops at them wherever they come out.
+    return F.when(F.is_valid_utf8(value), value) if isinstance(data_type, T.StringType) else value
 
 
 def _money(value: Column, data_type: T.DataType) -> Column:

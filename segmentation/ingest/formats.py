@@ -50,12 +50,15 @@ def _open_csv(spark: SparkSession, spec: SourceSpec, paths: Sequence[str]) -> Da
         "enforceSchema": False,  # or a file with columns in another order is read in silence
         "columnNameOfCorruptRecord": CORRUPT,
     }
-    first = spark.read.options(**options).csv(list(paths))
-    header = spec.header or first.columns
-    if not first.columns:
+    header, counts_fields = spec.header, True
+    if header is None:
+        first = spark.read.options(**options).csv(list(paths))
+        header = first.columns
+        counts_fields = _has_plain_header(header, first.inputFiles())
+    if not header:
         return spark.createDataFrame([], "")
-    # Else a line with a field too many is read as if it had none: the 1,234.50 that nobody quoted is 1.
-    options["columnPruning"] = not (spec.header or _has_plain_header(header, first.inputFiles()))
+    # With it a line with a field too many is read as if it had none: the 1,234.50 that nobody quoted is 1.
+    options["columnPruning"] = not counts_fields
     schema = ", ".join(f"`{name.replace('`', '``')}` STRING" for name in [*header, CORRUPT])
     return spark.read.options(**options).schema(schema).csv(list(paths))
 

@@ -24,6 +24,8 @@ def test_ordinary_patterns_pass(pattern: str) -> None:
         ("(a+)+$", "without a repeat of a repeat"),
         (r"(\d+,?)*x", "without a repeat of a repeat"),
         ("(ab|abc)*", "without a repeat of a repeat or of a choice"),
+        ("a?" * 21 + "a" * 21, "at most 20 optional or repeated parts"),
+        (".*" * 21 + "x", "at most 20 optional or repeated parts"),
         ("x" * 501, "at most 500"),
     ],
 )

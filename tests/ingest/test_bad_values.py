@@ -94,3 +94,13 @@ def test_a_float_that_may_be_another_whole_number_is_no_key(
     found = rows_of(spark, tmp_path / "t", ID, format="parquet")
 
     assert found == [(one, "" if one else "unreadable_customer_id") for one in ids]
+
+
+def test_bytes_of_parquet_that_are_no_text_are_set_aside(spark: SparkSession, tmp_path: Path) -> None:
+    offsets = pa.array([0, 2, 4], pa.int32()).buffers()[1]
+    broken = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"a\xff\xc3\xbc")])
+    parquet.write_table(pa.table({"name": broken}), tmp_path / "t")
+
+    found = rows_of(spark, tmp_path / "t", SourceColumn("name", ("name",), "text"), format="parquet")
+
+    assert found == [(None, "unreadable_name"), ("ü", "")]
