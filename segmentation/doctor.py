@@ -19,8 +19,9 @@ from segmentation.config.schema import Config
 from segmentation.config.sources import SourceSpec
 from segmentation.errors import SegmentationError
 from segmentation.faults import explain
+from segmentation.ingest.causes import readable
 from segmentation.ingest.declared import declare_columns
-from segmentation.ingest.files import read_source, readable, told
+from segmentation.ingest.files import read_source, told
 from segmentation.log import Log
 from segmentation.redaction import redact
 from segmentation.tables import CURRENT, EVERY, STRING, Column, Table

@@ -9,7 +9,7 @@ from segmentation.errors import PublishError, SegmentationError, SetupError
 _FULL = ("No space left on device", "DiskQuotaExceeded", "Disk quota exceeded")
 _CLOSED = ("Read-only file system", "Permission denied", "AccessControlException", "AccessDenied")
 _MEMORY = ("OutOfMemoryError", "Java heap space", "GC overhead limit", "UNABLE_TO_ACQUIRE_MEMORY")
-_GONE = ("Answer from Java side is empty", "Connection refused", "Connection reset by peer", "SparkContext was shut down")
+_GONE = ("Answer from Java side is empty", "Connection reset by peer", "SparkContext was shut down")
 
 
 def is_of_spark(error: BaseException) -> bool:
@@ -40,6 +40,8 @@ def explain_machine(error: BaseException) -> SegmentationError | None:
         return _short_of_memory("Python")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
         return PublishError(str(error.filename or "disk"), expected="a place that can be written", found=str(error.strerror))
+    if isinstance(error, ConnectionRefusedError) and "pyspark" in sys.modules:
+        return _without_jvm("Connection refused")
     if not is_of_spark(error):
         return None
     text = _whole_text(error)
@@ -50,8 +52,14 @@ def explain_machine(error: BaseException) -> SegmentationError | None:
     if found := _mark(text, _CLOSED):
         return PublishError("warehouse", expected="a place that can be read and written", found=found)
     if found := _mark(text, _GONE):
-        return SetupError("Spark", expected="a JVM that lives to the end", found=f"{found}; was it killed?")
+        return _without_jvm(found)
+    if "Connection refused" in text and not hasattr(error, "java_exception") and not hasattr(error, "_stackTrace"):
+        return _without_jvm("Connection refused")  # what Java says of it is of another machine
     return None
+
+
+def _without_jvm(found: str) -> SetupError:
+    return SetupError("Spark", expected="a JVM that lives to the end", found=f"{found}; was it killed?")
 
 
 def _whole_text(error: Any) -> str:

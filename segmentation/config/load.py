@@ -19,6 +19,7 @@ from segmentation.redaction import remember
 _EXPECTED = re.compile(r" (?:is|are) expected\b")
 _ALTERNATIVE = re.compile(r"^constrained-str$|\[.*\]$")  # which of several kinds pydantic tried: no key of the file
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")  # neither Java nor a file system knows what they are
+_MOST_VALUES = 100_000
 _ENVIRONMENT = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -126,10 +127,23 @@ def _read_yaml(path: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(path, expected="a mapping of sections", found=type(content).__name__)
     try:
+        if _count(content, _MOST_VALUES) > _MOST_VALUES:
+            raise ConfigError(path, expected=f"at most {_MOST_VALUES:,} values, anchors spelt out", found="more")
         filled: dict[str, Any] = _fill(content, path)
     except RecursionError:
         raise ConfigError(path, expected="values that end", found="an anchor within itself") from None
     return filled
+
+
+def _count(value: Any, most: int) -> int:
+    """Return how many values there are with what anchors stand for, or a number above ``most``: their anchors may have no end."""
+    inner: Any = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple | set) else ()
+    total = 1
+    for one in inner:
+        total += _count(one, most - total)
+        if total > most:
+            break
+    return total
 
 
 def _fill(value: Any, place: str) -> Any:

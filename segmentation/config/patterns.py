@@ -12,6 +12,7 @@ codes, parser = import_module("re._constants"), import_module("re._parser")
 _PYTHON_ALONE = re.compile(r"\(\?P[<=>]|\(\?\(|\(\?#|\(\?[aiLmsux]*[aL]|\\Z|\\N\{|(?<!\\)\{,\d+\}")
 _REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT)
 LONGEST = 500
+MOST_CHOICES = 20  # each doubles the ways through a text at least
 
 
 def check_pattern(pattern: str) -> str:
@@ -35,6 +36,8 @@ def check_pattern(pattern: str) -> str:
         tree = parser.parse(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"a regular expression is expected: {error}") from None
+    if _count_choices(tree) > MOST_CHOICES:
+        raise ValueError(f"a regular expression of at most {MOST_CHOICES} optional or repeated parts is expected")
     if _is_endless(tree, within=False):
         raise ValueError("a regular expression without a repeat of a repeat or of a choice, as (a+)+ or (a|b)*, is expected")
     return pattern
@@ -56,6 +59,8 @@ def check_datetime_pattern(pattern: str) -> str:
         raise ValueError(f"a datetime pattern of Spark is expected, it knows no {', '.join(unknown)}")
     if "m" in letters and not set("HhKk") & set(letters):
         raise ValueError("a datetime pattern with an hour beside minutes (mm) is expected; months are MM")
+    if set("hK") & set(letters) and "a" not in letters:  # noon would be midnight
+        raise ValueError("a datetime pattern with AM or PM (a) beside hours to 12 (hh) is expected; hours to 23 are HH")
     if "d" in letters and not set("ML") & set(letters):
         raise ValueError("a datetime pattern with a month (MM) beside the day is expected")
     return pattern
@@ -81,6 +86,22 @@ def _opens_within_class(pattern: str) -> bool:
         elif letter == "]":
             within = False
     return False
+
+
+def _count_choices(tree: Iterable[Any]) -> int:
+    """Return how many parts there are of which a text may hold more or fewer."""
+    found = 0
+    for code, argument in tree:
+        if code in _REPEATS:
+            least, most, body = argument
+            found += (least != most) + _count_choices(body)
+        elif code is codes.BRANCH:
+            found += max(_count_choices(branch) for branch in argument[1])
+        elif code is codes.SUBPATTERN:
+            found += _count_choices(argument[3])
+        elif code in (codes.ASSERT, codes.ASSERT_NOT):
+            found += _count_choices(argument[1])
+    return found
 
 
 def _is_endless(tree: Iterable[Any], *, within: bool) -> bool:

@@ -143,7 +143,7 @@ class Clustering(Section):
     )
     k_min: int = Field(2, ge=2, le=100, description="smallest K tried")
     k_max: int = Field(8, ge=2, le=100, description="largest K tried")
-    seeds: list[int] = Field(
+    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(
         default=[1, 2, 3], min_length=1, max_length=50, description="three starts per seed; the cheapest of each K is kept"
     )
     solver: Literal["auto", "mllib", "fused"] = Field(

@@ -20,8 +20,13 @@ Kind = Literal["text", "money", "number", "instant", "days", "level"]
 
 # Blanks that a plain TRIM keeps: tabs, no-break, zero-width and byte-order marks reach ids through spreadsheets.
 _BLANKS = " \t\r\n\u00a0\u200b\u202f\u3000\ufeff"
-_PLAIN_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-_POINTED_THOUSANDS = r"^[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?$"
+_PLAIN_NUMBER = r"^[+-]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]{1,3})?$"
+# None begins with 0: 0.125 is a fraction, in another notation.
+_POINTED_THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]*)?$"
+# What Java needs for a number grows with the square of its digits.
+_LONGEST_NUMBER = 400
+# From there on floats skip whole numbers: of two keys both may have become the same.
+_FIRST_GAP: dict[T.DataType, float] = {T.FloatType(): 2.0**24, T.DoubleType(): 2.0**53}
 _WHOLE_BOUND = int(MONEY_BOUND) - 1
 _BINARY = (T.DoubleType, T.FloatType)
 # What decoding left of broken letters, and what no key has on purpose.
@@ -96,7 +101,9 @@ def tidy(source: str, data_type: T.DataType, *, kind: Kind, remove: str | None) 
 
 def _spell(value: Column, data_type: T.DataType) -> Column:
     """Return a value as text; a whole number is spelled so in every type, or the key 17850.0 is another than 17850."""
-    if isinstance(data_type, T.DoubleType | T.FloatType | T.DecimalType):
+    if isinstance(data_type, T.DecimalType):
+        return F.regexp_replace(value.cast("string"), r"\.0+$", "")
+    if isinstance(data_type, T.DoubleType | T.FloatType):
         whole = value.try_cast("bigint")
         return F.when(whole == value, whole.cast("string")).otherwise(value.cast("string"))
     return value.cast("string")
@@ -115,12 +122,14 @@ def parse(column: SourceColumn, tidied: str, data_type: T.DataType, *, spec: Sou
     value = F.col(tidied)
     is_text = isinstance(data_type, T.StringType)
     if column.kind == "text":
-        return F.when(~value.rlike(_BROKEN_TEXT), value) if is_decoded or column.name == "customer_id" else value
+        return _text(value, data_type, is_json=spec.format == "json", is_checked=is_decoded or column.name == "customer_id")
     if column.kind == "level":
         return F.when(value.isin(*column.levels), value)
     if column.kind in ("instant", "days"):
         instant = _instant(value, data_type, column.format, spec.time_zone)
         return instant if column.kind == "instant" else F.datediff(F.lit(column.as_of), instant.cast("date")).cast("double")
+    if is_text:
+        value = F.when(F.octet_length(value) <= _LONGEST_NUMBER, value)
     if is_text and spec.decimal_comma:
         # A point that parts no thousands is the decimal point of another notation: 12.50 is not 1250.
         value = F.when(~value.contains(".") | value.rlike(_POINTED_THOUSANDS), F.translate(F.translate(value, ".", ""), ",", "."))
@@ -132,12 +141,27 @@ def parse(column: SourceColumn, tidied: str, data_type: T.DataType, *, spec: Sou
     return F.when(F.abs(number) < F.lit(float("inf")), number)
 
 
+def _text(value: Column, data_type: T.DataType, *, is_json: bool, is_checked: bool) -> Column:
+    """Return a text, null of what was none: an object or a list of JSON, a float that may be another number."""
+    if data_type in _FIRST_GAP:
+        value = F.when(F.abs(value.try_cast("double")) < _FIRST_GAP[data_type], value)
+    if is_json:
+        is_nested = (value.startswith("{") | value.startswith("[")) & F.try_parse_json(value).isNotNull()
+        value = F.when(~is_nested, value)
+    if is_checked:
+        return F.when(~value.rlike(_BROKEN_TEXT), value)
+    # Writers in C++ let such bytes into Parquet; Python stops at them wherever they come out.
+    return F.when(F.is_valid_utf8(value), value) if isinstance(data_type, T.StringType) else value
+
+
 def _money(value: Column, data_type: T.DataType) -> Column:
     """Return an amount in the cheapest type that holds it exactly: decimals cost several times what numbers do."""
     if isinstance(data_type, _BINARY):
         return round_money(value.cast("double"))
     if isinstance(data_type, T.IntegralType):
         return F.when(value.between(-_WHOLE_BOUND, _WHOLE_BOUND), value.cast("bigint"))
+    if isinstance(data_type, T.StringType):  # an exponent of many digits ends in an error of Java's, in spite of TRY_CAST
+        value = F.when(~(value.contains("e") | value.contains("E")) | value.rlike(_PLAIN_NUMBER), value)
     return value.try_cast(MONEY)
 
 

@@ -5,8 +5,7 @@ import importlib.machinery
 import importlib.resources
 import importlib.util
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add, and_, or_
@@ -14,28 +13,32 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from segmentation.config.sources import Sources, SourceSpec
 from segmentation.errors import SourceError, pick
-from segmentation.faults import explain_machine
+from segmentation.ingest.causes import readable
 from segmentation.ingest.columns import SourceColumn, check_type, parse, source_column, tidy
 from segmentation.ingest.formats import CORRUPT, FORMATS, Format
-from segmentation.ingest.scan import check_files, check_parts, check_quotes, check_single
+from segmentation.ingest.json_lines import check_records
+from segmentation.ingest.parts import check_parts
+from segmentation.ingest.scan import check_endings, check_files, check_quotes
 from segmentation.money import MONEY_BOUND
 from segmentation.warehouse.files import list_files
 from segmentation.warehouse.objects import is_object_store, measure
 
 _SHOWN_COLUMNS = 100
-_UNKNOWN_PATTERN = ("INVALID_DATETIME_PATTERN", "DATETIME_PATTERN_RECOGNITION", "Illegal pattern character")
 _PATTERN = re.compile(r"[\[\]{}*?]")
+# Hadoop knows them, and lists no file of theirs.
+_NO_STORES = ("http", "https", "ftp", "sftp", "data")
 # How what is often sent in place of a table begins.
 _NO_TEXT = {
     "pk\x03\x04": "a ZIP archive or an Excel workbook",
     "\x1f": "a compressed file without the ending .gz",
+    "\ufffd7zxz": "a compressed file (xz)",
+    "(\ufffd/\ufffd": "a compressed file without the ending .zst",
+    "bzh": "a compressed file without the ending .bz2",
     "par1": "a Parquet file",
     "%pdf": "a PDF",
     "<!doctype": "a page of HTML",
@@ -64,16 +67,20 @@ def read_source(spark: SparkSession, name: str, spec: SourceSpec, columns: Seque
     place = f"sources.{name} ({told(spec)})"
     paths = [_resolve(f"sources.{name}", path) for path in spec.paths]
     kind = _format(name, spec)
+    wanted = sorted({source for column in columns for source in column.sources})
     with readable(place):
+        found = [(path, list_files(spark, path)) for path in paths] if kind.has_files and spec.format != "delta" else []
+        if kind.is_text:
+            check_endings(found, place=place)
         frame = kind.open(spark, spec, paths)
         types = {field.name: field.dataType for field in frame.schema}
-        if kind.has_files and spec.format != "delta":
-            check_files(spark, paths, frame.inputFiles() if types else [], place=place)
+        if found:
+            read = frame if types else spark.read.text(paths)  # of what has no column Spark names no file
+            check_files(spark, found, read.inputFiles(), place=place)
         if spec.format == "csv" and types:
             check_quotes(spark, spec, paths, place=place)
         if spec.format == "json" and types:
-            check_single(spark, spec, paths, place=place)
-    wanted = sorted({source for column in columns for source in column.sources})
+            check_records(spark, spec, paths, wanted, place=place)
     if not types:
         raise SourceError(place, expected="at least one row", found="an empty file")
     missing = [source for source in wanted if source not in types]
@@ -241,54 +248,10 @@ def _sum(values: Sequence[Column]) -> Column:
     return reduce(add, (F.coalesce(value, F.lit(0)) for value in values))
 
 
-@contextmanager
-def readable(place: str) -> Iterator[None]:
-    """Turn Spark's errors of reading into one line about ``place``."""
-    try:
-        yield
-    except (PySparkException, Py4JJavaError) as error:
-        if machine := explain_machine(error):
-            raise machine from error
-        # The reason is often a cause of a cause, which only the stack trace names.
-        text = f"{error}\n{getattr(error, '_stackTrace', '')}"
-        raise SourceError(place, expected="a readable source", found=_cause(text)) from error
-
-
-def _cause(text: str) -> str:
-    known = {
-        "PATH_NOT_FOUND": "no such file",
-        "TABLE_OR_VIEW_NOT_FOUND": "no such table",
-        "DELTA_TABLE_NOT_FOUND": "no Delta table",
-        "DELTA_MISSING": "no Delta table",
-        "is not a Delta table": "no Delta table",
-        "UNABLE_TO_INFER_SCHEMA": "an empty folder or no file of this format",
-        "(NANOS,": "times in nanoseconds, which Spark does not read: write them in microseconds (pandas: coerce_timestamps='us')",
-        "COLUMN_ALREADY_EXISTS": "a column twice, or two whose names differ by capitals alone",
-        "CSV header does not conform": "a file whose header differs from the first file's, or has a name twice",
-        "Number of column in CSV header": "a file whose header has another number of columns than the first file's",
-        "CANNOT_READ_FILE_FOOTER": "a damaged Parquet file",
-        "Unexpected end of input stream": "a truncated compressed file",
-        **dict.fromkeys(("not in GZIP format", "not a gzip file", "incorrect header check"), "a .gz file that is not gzip"),
-        "Relative path in absolute URI": "a name with a colon, which Hadoop does not know",
-        "No FileSystem for scheme": "a scheme that this Spark has no file system for",
-        "UnknownHostException": "a host that is not known",
-        "Illegal file pattern": "a pattern that is none",
-        **dict.fromkeys(_UNKNOWN_PATTERN, "a date pattern that Spark does not know"),
-    }
-    file = re.search(r"(?:file:|hdfs:|s3a?:|abfss?:)[^\s,;'\"\]]+", text)
-    where = f" ({file.group(0).rstrip('.')})" if file else ""
-    for mark, meaning in known.items():
-        if mark in text:
-            return meaning + where
-    lines = [line for line in text.splitlines() if line.strip()]
-    # Py4J's own first line only says which call it was.
-    lines = [line for line in lines if line.startswith("Caused by: ")][-1:] or lines
-    lines = [line.removeprefix("Caused by: ").removeprefix(": ") for line in lines if not line.startswith("An error occurred")]
-    return (lines[0][:300] if lines else "no word of the cause") + where
-
-
 def _resolve(place: str, path: str) -> str:
     """Return a path Spark can read; ``package://`` names a file inside an installed package."""
+    if urlparse(path).scheme.lower() in _NO_STORES:
+        raise SourceError(place, expected="files of this machine or of a store (download it first)", found=path)
     if not path.startswith("package://"):
         # A browser's copy is called sales[1].csv.
         is_literal = _PATTERN.search(path) and "://" not in path and Path(path).exists()

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from segmentation.config.sources import SourceSpec
-from segmentation.ingest.scan import java_charset, spans_bytes
+from segmentation.ingest.scan import java_charset, read_first_line, spans_bytes
 
+_MOST_HEADERS = 200  # files of which the first lines are compared
 CORRUPT = "_segmentation_unreadable"  # no name that a source has
 
 
@@ -49,11 +50,33 @@ def _open_csv(spark: SparkSession, spec: SourceSpec, paths: Sequence[str]) -> Da
         "enforceSchema": False,  # or a file with columns in another order is read in silence
         "columnNameOfCorruptRecord": CORRUPT,
     }
-    header = spec.header or spark.read.options(**options).csv(list(paths)).columns
+    header, counts_fields = spec.header, True
+    if header is None:
+        first = spark.read.options(**options).csv(list(paths))
+        header = first.columns
+        counts_fields = _has_plain_header(header, first.inputFiles())
     if not header:
         return spark.createDataFrame([], "")
+    # With it a line with a field too many is read as if it had none: the 1,234.50 that nobody quoted is 1.
+    options["columnPruning"] = not counts_fields
     schema = ", ".join(f"`{name.replace('`', '``')}` STRING" for name in [*header, CORRUPT])
     return spark.read.options(**options).schema(schema).csv(list(paths))
+
+
+def _has_plain_header(names: Sequence[str], files: Sequence[str]) -> bool:
+    """Say whether Spark can hold the line of names of every file against all ``names``, not only against those declared.
+
+    It cannot where one has no name or the name of another (then it made them up, with their place), or where files differ.
+    """
+    made_up = [name[: -len(str(place))] for place, name in enumerate(names) if name.endswith(str(place))]
+    if any(made_up.count(stem) > 1 or stem == "_c" for stem in made_up):
+        return False
+    if len(files) == 1:
+        return True
+    urls = [urlparse(file) for file in files]
+    if len(files) > _MOST_HEADERS or any(url.scheme not in ("", "file") for url in urls):
+        return False
+    return len({read_first_line(unquote(url.path)) for url in urls} - {b""}) <= 1
 
 
 def _open_json(spark: SparkSession, spec: SourceSpec, paths: Sequence[str]) -> DataFrame:

@@ -1,4 +1,4 @@
-"""Files looked at before they are read: such as Spark passes over or reads twice, quotes that stay open, parts without a column.
+"""Files looked at before they are read: such as Spark passes over, unpacks wrongly or reads twice, quotes that stay open.
 
 Spark says nothing of any.
 """
@@ -8,7 +8,6 @@ import codecs
 import csv
 import gzip
 import io
-import json
 import lzma
 import re
 import sys
@@ -16,23 +15,22 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import unquote
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from segmentation.config.sources import SourceSpec
 from segmentation.errors import SourceError
 from segmentation.warehouse.files import list_files
 
-_SHOWN_LETTERS = 60
-# A closing brace with an opening one behind it, outside of texts; it tries one way only.
-_SECOND_OBJECT = r'^(?:[^"}]++|"(?:[^"\\]++|\\.)*+"|\}(?!\s*\{))*+\}\s*\{'
+SHOWN_LETTERS = 60
 # Of a folder NAME=VALUE; Spark takes each byte beyond ASCII for a letter.
 _ENCODED_VALUE = re.compile("=[^/]*%[89A-Fa-f][0-9A-Fa-f][^/]*/")
-_OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_LONGEST_HEADER = 2**20
+# Hadoop's own .lz4 and .snappy, which no other program writes, are none that anybody sends.
+_UNREAD_ENDINGS = (".lz4", ".snappy", ".lzo", ".xz", ".zip", ".7z", ".rar", ".tar", ".tgz", ".tar.gz")
+OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
 def spans_bytes(encoding: str) -> bool:
@@ -46,14 +44,31 @@ def java_charset(encoding: str) -> str:
     return re.sub(r"^(utf-(?:16|32))-([bl]e)$", r"\1\2", name)
 
 
-def check_files(spark: SparkSession, paths: Sequence[str], read: Sequence[str], *, place: str) -> None:
+def check_endings(found: Sequence[tuple[str, Sequence[str]]], *, place: str) -> None:
+    """Refuse files that are packed in a way that Spark reads as if it were text, or asks endless memory for.
+
+    Parameters
+    ----------
+    found : each path, and what ``list_files`` lists of it
+
+    Raises
+    ------
+    SourceError
+        With the file.
+    """
+    for file in (one.rsplit(" ", 2)[0] for _, files in found for one in files):
+        if file.lower().endswith(_UNREAD_ENDINGS):
+            raise SourceError(place, expected="text, plain or as .gz, .bz2, .zst or .deflate", found=file)
+
+
+def check_files(spark: SparkSession, found: Sequence[tuple[str, Sequence[str]]], read: Sequence[str], *, place: str) -> None:
     """Refuse paths of which one is passed over, read twice or read wrongly.
 
     That is a hidden name, a folder in a folder, overlapping patterns, a folder's value in percent code.
 
     Parameters
     ----------
-    paths : files, folders and patterns as they were declared
+    found : each file, folder and pattern as they were declared, and what ``list_files`` lists of it
     read : the files that Spark reads of them
 
     Raises
@@ -63,9 +78,9 @@ def check_files(spark: SparkSession, paths: Sequence[str], read: Sequence[str], 
     """
     are_read = {_plain(unquote(file)) for file in read}
     seen: dict[str, str] = {}
-    for path in paths:
+    for path, files in found:
         parts = path.split("/")
-        for file, size, _ in (one.rsplit(" ", 2) for one in list_files(spark, path)):
+        for file, size, _ in (one.rsplit(" ", 2) for one in files):
             if file in seen:
                 raise SourceError(place, expected="each file once", found=f"{file} twice, by {seen[file]} and {path}")
             seen[file] = path
@@ -96,6 +111,17 @@ def _plain(file: str) -> str:
     return re.sub("^([a-z0-9]+):/+", r"\1:/", file)
 
 
+def read_first_line(file: str) -> bytes:
+    """Return the first line of a file of this machine without its mark and end; nothing of one packed as Python cannot read."""
+    opened: Any = OPENERS.get(Path(file).suffix, open)
+    try:
+        with opened(file, "rb") as stream:
+            line: bytes = stream.readline(_LONGEST_HEADER)
+    except (OSError, EOFError):  # which Spark says of it
+        return b""
+    return line.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")
+
+
 def check_quotes(spark: SparkSession, spec: SourceSpec, paths: Sequence[str], *, place: str) -> None:
     """Refuse text of which a quote stays open: the record goes on in the next line, or swallows what follows.
 
@@ -117,12 +143,13 @@ def check_quotes(spark: SparkSession, spec: SourceSpec, paths: Sequence[str], *,
     if spec.multiline:
         _check_whole(spark, spec, paths, place)
         return
-    open_quote = f"a quote that is open at the line's end: {_shorten(found)}"
+    open_quote = f"a quote that is open at the line's end: {shorten(found)}"
     raise SourceError(place, expected="a record in each line, or multiline: true", found=open_quote)
 
 
-def _shorten(line: str) -> str:
-    return line if len(line) <= _SHOWN_LETTERS else line[:_SHOWN_LETTERS] + "..."
+def shorten(line: str) -> str:
+    """Return a line as far as an error shows it."""
+    return line if len(line) <= SHOWN_LETTERS else line[:SHOWN_LETTERS] + "..."
 
 
 def open_line_pattern(delimiter: str) -> str:
@@ -136,42 +163,20 @@ def open_line_pattern(delimiter: str) -> str:
 
 def _check_whole(spark: SparkSession, spec: SourceSpec, paths: Sequence[str], place: str) -> None:
     find = partial(find_fault, delimiter=spec.delimiter, encoding=spec.encoding)
-    _look_at_files(spark, paths, find, place=place, expected="every quote closed where a field ends")
+    look_at_files(spark, paths, find, place=place, expected="every quote closed where a field ends")
 
 
-def check_single(spark: SparkSession, spec: SourceSpec, paths: Sequence[str], *, place: str) -> None:
-    """Refuse JSON with more than one object in a line, or with ``multiline`` in a file: Spark reads the first alone.
+def look_at_files(
+    spark: SparkSession, paths: Sequence[str], find: Callable[[bytes, str], str | None], *, place: str, expected: str
+) -> None:
+    """Refuse whole files in whose bytes ``find`` finds something.
 
     Raises
     ------
     SourceError
-        With what follows the first.
+        With what it found, and the file.
     """
-    if spec.multiline:
-        find = partial(find_second, encoding=spec.encoding)
-        _look_at_files(spark, paths, find, place=place, expected="one object or list in each file, or multiline: false")
-        return
-    has_two = F.col("value").rlike(r"\}\s*\{") & F.col("value").rlike(_SECOND_OBJECT)
-    found = spark.read.text(list(paths)).agg(F.min(F.when(has_two, F.col("value"))).alias("line")).collect()[0]["line"]
-    if found is not None:
-        raise SourceError(place, expected="one JSON object in each line", found=f"another after it: {_shorten(found)}")
 
-
-def find_second(content: bytes, name: str, *, encoding: str) -> str | None:
-    """Return what follows the first object or list of a JSON file, None where nothing does or none can be read."""
-    opened: Any = _OPENERS.get(Path(name).suffix)
-    text = (opened(io.BytesIO(content)).read() if opened else content).decode(encoding, errors="replace").lstrip("\ufeff \t\r\n")
-    try:
-        _, end = json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError):
-        return None  # which Spark says of the record
-    rest = text[end:].strip()
-    return f"{rest[:_SHOWN_LETTERS]} after the first" if rest else None
-
-
-def _look_at_files(
-    spark: SparkSession, paths: Sequence[str], find: Callable[[bytes, str], str | None], *, place: str, expected: str
-) -> None:
     def look(part: Row) -> Iterator[tuple[str, str]]:
         fault = find(part[1], part[0])
         return iter([(part[0], fault)] if fault else [])
@@ -190,7 +195,7 @@ def find_fault(content: bytes, name: str, *, delimiter: str, encoding: str) -> s
     ----------
     content : the file's bytes, as they lie; ``name`` says by its ending how they are compressed
     """
-    opened: Any = _OPENERS.get(Path(name).suffix)
+    opened: Any = OPENERS.get(Path(name).suffix)
     if len(delimiter) > 1:
         return None  # which Python's reader does not know
     csv.field_size_limit(sys.maxsize)
@@ -205,63 +210,3 @@ def find_fault(content: bytes, name: str, *, delimiter: str, encoding: str) -> s
     except UnicodeError:
         return f"bytes after line {began} that are not {encoding}"
     return None
-
-
-def check_parts(frame: DataFrame, wanted: Sequence[str], *, place: str) -> None:
-    """Refuse Parquet files of which some lack a column that others have, or say otherwise whether its times know their zone.
-
-    Spark reads all as the first: the rows of others would get nulls, or be shifted.
-
-    Raises
-    ------
-    SourceError
-        With the file and the column.
-    """
-    having: dict[str, str] = {}
-    lacking: dict[str, str] = {}
-    kinds: dict[str, dict[str, str]] = {}
-    for file in sorted(frame.inputFiles()):
-        try:
-            columns = _columns_of(frame.sparkSession, file)
-        except (pa.ArrowException, OSError) as error:
-            raise SourceError(place, expected="whole Parquet files", found=f"{file} ({error})") from None
-        for column in wanted:
-            (having if column in columns else lacking).setdefault(column, file)
-            if columns.get(column):
-                kinds.setdefault(column, {}).setdefault(columns[column], file)
-    for column in wanted:
-        if column in having and column in lacking:
-            raise SourceError(place, expected=f"column {column} in every file", found=f"none in {lacking[column]}")
-        if len(told := kinds.get(column, {})) > 1:
-            found = " and ".join(f"{kind} in {file}" for kind, file in told.items())
-            raise SourceError(place, expected=f"times of column {column} of one kind in every file", found=found)
-
-
-def _columns_of(spark: SparkSession, file: str) -> dict[str, str]:
-    """Return the columns that a Parquet file's own footer names; of times whether they are instants or local, else nothing."""
-    url = urlparse(file)
-    if url.scheme in ("", "file"):
-        with pq.ParquetFile(unquote(url.path)) as opened:
-            leaves = [opened.schema.column(number) for number in range(len(opened.schema.names))]
-            return dict.fromkeys(opened.schema_arrow.names, "") | {
-                leaf.path: _kind_of(f"{leaf.logical_type} {leaf.physical_type}", "isAdjustedToUTC=true", "isAdjustedToUTC=false")
-                for leaf in leaves
-                if leaf.path in opened.schema_arrow.names
-            }
-    jvm: Any = spark.sparkContext._jvm
-    jsc: Any = spark.sparkContext._jsc
-    path = jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(file))
-    opened = jvm.org.apache.parquet.hadoop.util.HadoopInputFile.fromPath(path, jsc.hadoopConfiguration())
-    reader = jvm.org.apache.parquet.hadoop.ParquetFileReader.open(opened)
-    try:
-        fields = reader.getFooter().getFileMetaData().getSchema().getFields()
-        return {str(field.getName()): _kind_of(field.toString(), "S,true)", "S,false)") for field in fields}
-    finally:
-        reader.close()
-
-
-def _kind_of(told: str, instant: str, local: str) -> str:
-    """Return of a column's type in words whether it holds instants, local times or neither; Spark takes INT96 for instants."""
-    if "TIMESTAMP" not in told.upper() and "INT96" not in told.upper():
-        return ""
-    return "instants" if instant in told or "INT96" in told.upper() else "local times" if local in told else ""

@@ -11,10 +11,11 @@ from pyspark.sql import Column, DataFrame, Observation, Row
 from pyspark.sql import functions as F
 
 from segmentation.errors import QualityError
+from segmentation.ingest.causes import readable
 from segmentation.ingest.customers import build_customers, judge_keys, judge_missing_keys, judge_orders
 from segmentation.ingest.dates import check_dates, suggest_pattern
 from segmentation.ingest.declared import declare_columns, declare_conditions
-from segmentation.ingest.files import SMALL_BYTES, read_source, readable, size_of, stamp_sources, told
+from segmentation.ingest.files import SMALL_BYTES, read_source, size_of, stamp_sources, told
 from segmentation.ingest.reasons import (
     OBJECTION,
     Tally,
@@ -244,6 +245,9 @@ def _count_aside(run: Run, judged: Mapping[str, Judged]) -> tuple[DataFrame | No
             continue  # nobody objects
         check_counts(found_of, source=name, max_set_aside_share=cleaning.max_set_aside_share)
         unreadable = count_unreadable(found_of)
+        if unreadable and name == "objections":  # whoever is not read would be profiled against their will
+            told_of = f"{unreadable:,} of {sum(found_of.values()):,}: {tell_reasons(found_of)}"
+            raise QualityError("sources.objections", expected="every row as declared", found=told_of)
         if unreadable > cleaning.max_unreadable_share * sum(found_of.values()):
             hint = _suggest(run, judged[name]) if "unreadable_ordered_at" in found_of else ""
             raise QualityError(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ def test_shipped_configurations_are_complete(name: str) -> None:
         ),
         (("features:", "feature:"), "feature: expected one of"),
         (("age: {}", "agee: {}"), "features: one of age, found agee"),
+        (("features:", "clustering: {seeds: [-1]}\nfeatures:"), "clustering.seeds.0: expected greater than or equal to 0"),
         (("type: number", "type: ordinal"), "an ordinal attribute, and no other, has an order"),
         (("path: c.csv", "path: 3"), "sources.customers.path"),
         (("path: c.csv", "path: []"), "sources.customers.path"),
@@ -199,3 +201,12 @@ def test_the_levels_no_and_yes_are_texts(tmp_path: Path) -> None:
 
     assert sources.customers is not None
     assert sources.customers.attributes["age"].order == ["No", "Yes"]
+
+
+def test_anchors_of_anchors_are_refused_before_they_are_spelt_out(tmp_path: Path) -> None:
+    letters = "abcdefghi"
+    lists = [f"{one}: &{one} [{', '.join([f'*{before}'] * 10)}]" for before, one in pairwise(letters)]
+    (tmp_path / "c.yaml").write_text("\n".join(["a: &a [1, 2, 3]", *lists]) + "\n")
+
+    with pytest.raises(ConfigError, match=r"expected at most 100,000 values, anchors spelt out, found more"):
+        load_config(str(tmp_path / "c.yaml"))

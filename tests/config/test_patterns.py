@@ -24,6 +24,8 @@ def test_ordinary_patterns_pass(pattern: str) -> None:
         ("(a+)+$", "without a repeat of a repeat"),
         (r"(\d+,?)*x", "without a repeat of a repeat"),
         ("(ab|abc)*", "without a repeat of a repeat or of a choice"),
+        ("a?" * 21 + "a" * 21, "at most 20 optional or repeated parts"),
+        (".*" * 21 + "x", "at most 20 optional or repeated parts"),
         ("x" * 501, "at most 500"),
     ],
 )
@@ -34,7 +36,12 @@ def test_others_are_refused(pattern: str, message: str) -> None:
 
 def test_a_datetime_pattern_holds_a_year() -> None:
     assert check_datetime_pattern("dd/MM/yyyy'T'HH:mm") == "dd/MM/yyyy'T'HH:mm"
-    for pattern, message in (("HH:mm", "with a year"), ("'y' dd", "with a year"), ("yyyy-MM-dd P", "it knows no P")):
+    for pattern, message in (
+        ("HH:mm", "with a year"),
+        ("'y' dd", "with a year"),
+        ("yyyy-MM-dd P", "it knows no P"),
+        ("dd/MM/yyyy hh:mm", "AM or PM"),
+    ):
         with pytest.raises(ValueError, match=message):
             check_datetime_pattern(pattern)
     assert [has_zone(pattern) for pattern in ("yyyy-MM-dd'Z'", "yyyy-MM-dd HH:mmXXX")] == [False, True]

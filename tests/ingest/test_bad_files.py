@@ -18,9 +18,10 @@ from pyspark.sql import functions as F
 
 from segmentation.config.sources import Sources, SourceSpec
 from segmentation.errors import SourceError
+from segmentation.ingest.causes import readable
 from segmentation.ingest.columns import SourceColumn
 from segmentation.ingest.dates import suggest_pattern
-from segmentation.ingest.files import read_source, readable, stamp_sources
+from segmentation.ingest.files import read_source, stamp_sources
 from segmentation.ingest.scan import find_fault, open_line_pattern
 
 ID = SourceColumn("customer_id", ("id",), "text")
@@ -340,7 +341,7 @@ def test_parts_whose_times_know_their_zone_are_not_mixed_with_others(spark: Spar
         parquet.write_table(pa.table({"t": pa.array([1_600_000_000_000_000], pa.timestamp("us", tz=zone))}), tmp_path / name)
 
     with pytest.raises(
-        SourceError, match=r"expected times of column t of one kind in every file, found local times in .*/a and in"
+        SourceError, match=r"expected values of column t of one kind in every file, found local times in .*/a and in"
     ):
         read(spark, tmp_path, TIME, format="parquet")
 

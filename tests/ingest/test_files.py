@@ -10,8 +10,9 @@ from pyspark.sql import functions as F
 
 from segmentation.config.sources import SourceSpec
 from segmentation.errors import SourceError
+from segmentation.ingest.causes import readable
 from segmentation.ingest.columns import SourceColumn
-from segmentation.ingest.files import read_source, readable
+from segmentation.ingest.files import read_source
 
 ID = SourceColumn("customer_id", ("id",), "text", remove=r"\.0$")
 AMOUNT = SourceColumn("amount", ("amount",), "money")

@@ -91,3 +91,12 @@ def test_objections_that_are_written_otherwise_are_told(spark: SparkSession, obj
 def test_a_list_that_cannot_be_read_stops_the_run(jvm: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(QualityError, match=r"sources\.objections: expected at least one row kept"):
         run_all(jvm, write(tmp_path, 'id\n" "\n'), stages=("ingest",))
+
+
+def test_a_single_objection_that_cannot_be_read_stops_the_run(jvm: SparkSession, tmp_path: Path) -> None:
+    readable = "".join(f"person{number}\n" for number in range(50))
+
+    with pytest.raises(
+        QualityError, match=r"sources\.objections: expected every row as declared, found 1 of 51: unreadable_customer_id 1"
+    ):
+        run_all(jvm, write(tmp_path, f"id\n{readable}x\x00y\n"), stages=("ingest",))

@@ -13,8 +13,9 @@ from pyspark.sql import SparkSession
 
 from segmentation.config.sources import SourceSpec
 from segmentation.errors import SourceError
+from segmentation.ingest.causes import readable
 from segmentation.ingest.columns import SourceColumn
-from segmentation.ingest.files import read_source, readable
+from segmentation.ingest.files import read_source
 from segmentation.tables import MONEY, decimal_digits
 
 COLUMNS = (
