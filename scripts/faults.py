@@ -184,8 +184,8 @@ def start(step: int, writer: str, *arguments: str) -> int:
     return subprocess.run(child, check=False, capture_output=True, timeout=600, env=environment).returncode
 
 
-def kill_everywhere(writer: str, stride: int) -> int:
-    """Kill before every ``stride``-th write, print what came of it, and return how many kills had faults."""
+def kill_everywhere(writer: str, first: int, stride: int) -> int:
+    """Kill before every ``stride``-th write from the ``first`` on, print what came of it, and return how many kills had faults."""
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     config, second = write_inputs(folder)
     warehouse, before, clean = folder / "w", folder / "before", folder / "clean"
@@ -197,7 +197,7 @@ def kill_everywhere(writer: str, stride: int) -> int:
         shutil.copytree(warehouse, copy)
     compared = (table for table in EVERY if table not in (CHAMPIONS, RUN_METRICS, STREAMED_ASSIGNMENTS))
     expected = {table.name: read(clean, table.name, "two") for table in compared}
-    kills, mixed, torn, unequal, step = 0, 0, 0, 0, 1
+    kills, mixed, torn, unequal, step = 0, 0, 0, 0, first
     reader = Reader(warehouse)
     while True:
         # In turn a new run, and the published one again: its model is exchanged, and its rows are replaced.
@@ -246,11 +246,12 @@ def main() -> int:
     """Be the parent that kills, or the child that is killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--writer", choices=("delta-rs", "spark"), default="delta-rs")
+    parser.add_argument("--first", type=int, default=1, help="kill before this write first")
     parser.add_argument("--stride", type=int, default=1, help="kill before every so many-th write")
     parser.add_argument("--child", type=int)
     options, arguments = parser.parse_known_args()
     if options.child is None:
-        return int(kill_everywhere(options.writer, options.stride) > 0)
+        return int(kill_everywhere(options.writer, options.first, options.stride) > 0)
     die_before(options.child, options.writer)
     return segment(arguments)
 
