@@ -185,7 +185,7 @@ def start(step: int, writer: str, *arguments: str) -> int:
 
 
 def kill_everywhere(writer: str, first: int, stride: int) -> int:
-    """Kill before every ``stride``-th write from the ``first`` on, print what came of it, and return how many kills had faults."""
+    """Kill before every ``stride``-th write from the ``first`` on, print what came of it, and return how many had faults."""
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     config, second = write_inputs(folder)
     warehouse, before, clean = folder / "w", folder / "before", folder / "clean"

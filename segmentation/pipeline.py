@@ -22,8 +22,9 @@ from segmentation.progress import Progress
 from segmentation.publish.stage import publish
 from segmentation.readings import check_frozen
 from segmentation.report.stage import find_published, save_report
-from segmentation.run import Run, end_stage, fail_run, find_unfinished
+from segmentation.run import Run, end_stage, fail_run, find_unfinished, read_run
 from segmentation.segments.stage import describe_segments
+from segmentation.tables import PUBLISHED
 from segmentation.warehouse.champions import count_segments, find_model
 from segmentation.warehouse.lake import Lake, open_lake
 from segmentation.warehouse.layout import RUN_ID_PATTERN
@@ -102,9 +103,12 @@ def _watched(run: Run, stage: str, progress: Progress) -> Iterator[list[str]]:
 
 
 def _check_score(run: Run) -> None:
-    """Refuse to score before any work: into the model's own run, or with what the configuration does not compute."""
+    """Refuse to score before any work: into a run with a model of its own, or with what the configuration does not compute."""
+    place, known = f"--run-id {run.run_id}", read_run(run)
     if run.run_id == run.scored_with:
-        raise PublishError(f"--run-id {run.run_id}", expected="another run than the model's", found="the same")
+        raise PublishError(place, expected="another run than the model's", found="the same")
+    if known is not None and known["status"] != PUBLISHED and known["scored_with"] is None:  # its model would be left behind
+        raise PublishError(place, expected="a new run, or a score", found=f"a run that trains a model, {known['status']}")
     check_frozen(run)
 
 

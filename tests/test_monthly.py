@@ -20,8 +20,8 @@ from segmentation.config.load import load_config
 from segmentation.errors import ModelError, PublishError
 from segmentation.pipeline import STAGES, Request, execute
 from segmentation.progress import Progress
-from segmentation.run import Run
-from segmentation.tables import ASSIGNMENTS, CHAMPIONS, CURRENT, DRIFT, FEATURES, RUN_METRICS, RUNS, SEGMENTS
+from segmentation.run import Run, facts_of
+from segmentation.tables import ASSIGNMENTS, CHAMPIONS, CURRENT, DRIFT, FAILED, FEATURES, RUN_METRICS, RUNS, SEGMENTS
 
 SCORED = tuple(name for name in STAGES if name != "grid")
 CLOCK = ("run_id", "started_at", "published_at", "published_seq", "table_versions")
@@ -157,8 +157,8 @@ def test_unseen_customers_levels_and_gaps_are_scored_and_strangers_flagged(jvm: 
     assert "beyond" in {row["measure"] for row in drifted}
 
 
-def test_a_score_needs_the_features_of_its_model(jvm: SparkSession, trained: tuple[str, Run], tmp_path: Path) -> None:
-    config, _ = trained
+def test_a_score_is_refused_without_the_features_of_its_model_or_under_the_id_of_a_run_that_trains(jvm: SparkSession, trained: tuple[str, Run], tmp_path: Path) -> None:
+    config, run = trained
     other = tmp_path / "other.yaml"
     other.write_text(Path(config).read_text().replace("plan: {weight: 0.5}", "plan: {role: describe}"))
 
@@ -166,6 +166,9 @@ def test_a_score_needs_the_features_of_its_model(jvm: SparkSession, trained: tup
         score(jvm, str(other), "lacking", "jan")
     with pytest.raises(PublishError, match="another run than the model's"):
         score(jvm, config, "jan", "jan")
+    run.lake.write_rows([facts_of(run) | {"run_id": "failed", "status": FAILED}], RUNS, run_id="failed")
+    with pytest.raises(PublishError, match="--run-id failed: expected a new run, or a score, found a run that trains a model"):
+        score(jvm, config, "failed", "jan")
 
 
 def test_the_champion_is_shown_until_another_is_promoted(

@@ -1,8 +1,8 @@
 """What placing a million customers costs beside the full run that trained the model: prints the tables of SCORE.md.
 
-The run trains on the sources as they are and is promoted. The same customers are then scored by ``segmentation score``, which reads
-the sources anew or takes their rows over, and their features by ``segmentation stream`` and by the printed query in DuckDB. Every
-command is a cold process; Spark's event log is on.
+The run trains on the sources as they are and is promoted. The same customers are then scored by ``segmentation score``, which
+reads the sources anew or takes their rows over, and their features by ``segmentation stream`` and by the printed query in DuckDB.
+Every command is a cold process; Spark's event log is on.
 """
 
 import argparse

@@ -8,8 +8,8 @@ import pytest
 from test_mending import shown, write_run
 
 from segmentation.errors import PublishError
-from segmentation.tables import CHAMPIONS, RUNNING
-from segmentation.warehouse.champions import find_champion, find_model, promote, roll_back
+from segmentation.tables import CHAMPIONS, RUNNING, RUNS
+from segmentation.warehouse.champions import count_segments, find_champion, find_model, promote, roll_back
 from segmentation.warehouse.lake import Lake
 from segmentation.warehouse.mending import find_shown, finish_publication
 
@@ -42,6 +42,19 @@ def test_promotions_pile_up_and_are_taken_back_one_by_one(lake: Lake) -> None:
     assert versions == [3, 3]
     assert lake.store.version(CHAMPIONS) == 3 + 3
     assert len(lake.read_rows(CHAMPIONS)) == 4  # what was promoted stays told
+
+
+def test_a_challenger_may_have_as_many_segments_as_the_champion(lake: Lake) -> None:
+    with pytest.raises(PublishError, match="--k champion: expected a champion of two segments or more, found no champion"):
+        count_segments(lake)
+    promote(lake, "b", at=DAY)
+    (row,) = lake.read_rows(RUNS, run_ids=["b"])
+    for k in (5, 1):
+        lake.write_rows([row | {"k": k}], RUNS, run_id="b")
+        if k > 1:
+            assert count_segments(lake) == k
+    with pytest.raises(PublishError, match="found one of a single segment"):
+        count_segments(lake)
 
 
 def test_a_rollback_that_is_repeated_by_name_takes_nothing_more_back(lake: Lake) -> None:
