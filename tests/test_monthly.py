@@ -157,7 +157,9 @@ def test_unseen_customers_levels_and_gaps_are_scored_and_strangers_flagged(jvm: 
     assert "beyond" in {row["measure"] for row in drifted}
 
 
-def test_a_score_is_refused_without_the_features_of_its_model_or_under_the_id_of_a_run_that_trains(jvm: SparkSession, trained: tuple[str, Run], tmp_path: Path) -> None:
+def test_a_score_is_refused_without_the_features_of_its_model_or_under_the_id_of_a_run_that_trains(
+    jvm: SparkSession, trained: tuple[str, Run], tmp_path: Path
+) -> None:
     config, run = trained
     other = tmp_path / "other.yaml"
     other.write_text(Path(config).read_text().replace("plan: {weight: 0.5}", "plan: {role: describe}"))

@@ -222,7 +222,7 @@ class Lake:
         """Hold the warehouse, for the command that ``by`` names, against every other; a killed one lets go by itself.
 
         On a local file system, and in S3, two Spark processes can overwrite each other's commits. What is neither a folder
-        of this machine nor an object store is not held.
+        of this machine nor in an object store or HDFS is not held.
 
         Raises
         ------
@@ -231,7 +231,12 @@ class Lake:
         """
         place = self.path or self.models
         folder = _local_folder(place)
-        if folder is not None:
+        if self.session is not None and not is_plain(place, self.session) and self._is_in_hdfs(place):
+            from segmentation.warehouse.hdfs_lock import hold_hdfs
+
+            with hold_hdfs(self.session, place, by):
+                yield
+        elif folder is not None:
             with hold_folder(folder, by):
                 yield
         elif is_object_store(place):
@@ -243,6 +248,11 @@ class Lake:
                     self.leases.remove(lease)
         else:
             yield
+
+    def _is_in_hdfs(self, place: str) -> bool:
+        from segmentation.warehouse.hdfs_lock import is_hdfs
+
+        return is_hdfs(self.spark, place)
 
     def check_held(self) -> None:
         """Refuse to write where a lock was taken and lost.

@@ -69,7 +69,7 @@ def hold_folder(folder: str, by: str) -> Iterator[None]:
         lock.acquire()
         sign.write_text(json.dumps(asdict(Holder(by))))
     except Timeout:
-        raise _refused(folder, told(_read_sign(sign))) from None
+        raise refused(folder, told(_read_sign(sign))) from None
     except OSError as error:
         lock.release()
         raise PublishError(folder, expected="a folder that can be written", found=str(error.strerror)) from None
@@ -133,16 +133,16 @@ class Lease:
         except AlreadyExistsError:
             found = self._read()
             if found is None:
-                raise _refused(self._place, "one that has just ended; start again") from None
+                raise refused(self._place, "one that has just ended; start again") from None
             holder, meta = found
             if not self._is_own(holder, meta):
                 silent = (self._read_clock() - meta["last_modified"]).total_seconds()
                 if silent < LEASE_SECONDS:
-                    raise _refused(self._place, self._explain(holder, silent)) from None
+                    raise refused(self._place, self._explain(holder, silent)) from None
                 try:
                     self.renew(_version_of(meta))
                 except (PreconditionError, FileNotFoundError):
-                    raise _refused(self._place, "one that took over from a dead one just now") from None
+                    raise refused(self._place, "one that took over from a dead one just now") from None
         self._heart.start()
 
     def renew(self, mode: Any) -> None:
@@ -227,7 +227,8 @@ class Lease:
         return f"{told(holder)}, last sign of life {max(silent, 0):.0f} s ago; a dead one {left}"
 
 
-def _refused(place: str, found: str) -> PublishError:
+def refused(place: str, found: str) -> PublishError:
+    """Return what a command is told that finds another at work."""
     return PublishError(place, expected="no other run in this warehouse", found=found)
 
 
