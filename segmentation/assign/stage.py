@@ -79,21 +79,8 @@ def assign_customers(run: Run) -> str:
     placed = members.select("customer_id", "features", F.col("segment_id").alias("prediction"))
     measured = measure_members(placed, len(centers))
     limits = read_limits(run.lake, run.scored_with, segments=len(centers)) if run.scored_with else None
-    how: dict[str, Any] = {"keys": keys, "run_id": run.run_id, "limits": limits}
-    if here is not None:
-        points = here.select(["customer_id", "point", "segment_id"])
-        if looked_at is not None:
-            points = add_history(points, run.lake.read_arrow(ASSIGNMENTS, run_id=looked_at), is_own=stands)
-        rows = measure_assignments(points, centers, measured, **how)
-        run.write_arrow(rows, ASSIGNMENTS)
-        reach = _measure_reach(rows)
-    else:
-        told = placed
-        if looked_at is not None:
-            earlier = read_history(run.lake.read(ASSIGNMENTS, run_id=looked_at), is_own=stands)
-            told = placed.join(earlier, on="customer_id", how="left")
-        run.write_frame(build_assignments(told, centers, measured, **how), ASSIGNMENTS, rows=None)
-        reach = _collect_reach(run.read(ASSIGNMENTS))
+    how: dict[str, Any] = {"members": measured, "keys": keys, "run_id": run.run_id, "limits": limits}
+    reach = _write_assignments(run, placed if here is None else here, centers, how, looked_at=looked_at, is_own=stands)
     min_cell = run.config.privacy.min_cell
     hidden = find_hidden({row["segment_id"]: row["customers"] for row in reach}, min_cell)
     transitions: Rows = []
@@ -182,6 +169,30 @@ def _count_moves(run: Run, former: Former, labelled: DataFrame | pa.Table) -> Ro
         return count_moves_here(labelled, assignments, paid)
     before = (lake.read(table, run_id=former.run_id) for table in (ASSIGNMENTS, FEATURES))
     return [row.asDict() for row in count_moves(labelled, *before, revenue=revenue).collect()]
+
+
+def _write_assignments(
+    run: Run,
+    placed: DataFrame | pa.Table,
+    centers: list[list[float]],
+    how: Mapping[str, Any],
+    *,
+    looked_at: str | None,
+    is_own: bool,
+) -> Rows:
+    """Write ``assignments``, with what the run looked back at hands on; return customers and reach of each segment."""
+    if isinstance(placed, pa.Table):
+        points = placed.select(["customer_id", "point", "segment_id"])
+        if looked_at is not None:
+            points = add_history(points, run.lake.read_arrow(ASSIGNMENTS, run_id=looked_at), is_own=is_own)
+        rows = measure_assignments(points, centers, **how)
+        run.write_arrow(rows, ASSIGNMENTS)
+        return _measure_reach(rows)
+    if looked_at is not None:
+        earlier = read_history(run.lake.read(ASSIGNMENTS, run_id=looked_at), is_own=is_own)
+        placed = placed.join(earlier, on="customer_id", how="left")
+    run.write_frame(build_assignments(placed, centers, **how), ASSIGNMENTS, rows=None)
+    return _collect_reach(run.read(ASSIGNMENTS))
 
 
 def _match(

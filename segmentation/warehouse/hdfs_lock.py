@@ -25,25 +25,23 @@ _LET_GO = "a dead one is let go a minute after it"
 _RECOVERY_SECONDS, _WAIT_SECONDS = 20.0, 1.0
 
 
-def is_hdfs(spark: SparkSession, place: str) -> bool:
-    """Say whether a place, also one without a scheme, lies in HDFS."""
-    try:
-        system, _ = hadoop(spark, place)
-    except Py4JJavaError:  # no file system of that scheme: whoever reads or writes there says so
-        return False
-    return bool(system.getUri().getScheme() == _SCHEME)
-
-
 @contextmanager
-def hold_hdfs(spark: SparkSession, place: str, by: str) -> Iterator[None]:
-    """Hold a warehouse in HDFS; a killed process lets go a minute later.
+def hold_if_hdfs(spark: SparkSession, place: str, by: str) -> Iterator[None]:
+    """Hold a warehouse, also of a path without a scheme, if it lies in HDFS; a killed process lets go a minute later.
 
     Raises
     ------
     PublishError
         If another process holds it, or it cannot be written.
     """
-    system, java_path = hadoop(spark, place)
+    try:
+        system, java_path = hadoop(spark, place)
+    except Py4JJavaError:  # no file system of that scheme: whoever reads or writes there says so
+        yield
+        return
+    if system.getUri().getScheme() != _SCHEME:
+        yield
+        return
     path = java_path(f"{place}/{NAME}")
     try:
         stream = _take(system, path, place)

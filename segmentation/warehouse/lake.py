@@ -231,10 +231,10 @@ class Lake:
         """
         place = self.path or self.models
         folder = _local_folder(place)
-        if self.session is not None and not is_plain(place, self.session) and self._is_in_hdfs(place):
-            from segmentation.warehouse.hdfs_lock import hold_hdfs
+        if self.session is not None and not is_plain(place, self.session):
+            from segmentation.warehouse.hdfs_lock import hold_if_hdfs
 
-            with hold_hdfs(self.session, place, by):
+            with hold_if_hdfs(self.session, place, by):
                 yield
         elif folder is not None:
             with hold_folder(folder, by):
@@ -248,11 +248,6 @@ class Lake:
                     self.leases.remove(lease)
         else:
             yield
-
-    def _is_in_hdfs(self, place: str) -> bool:
-        from segmentation.warehouse.hdfs_lock import is_hdfs
-
-        return is_hdfs(self.spark, place)
 
     def check_held(self) -> None:
         """Refuse to write where a lock was taken and lost.

@@ -15,7 +15,6 @@ from servers import end
 from segmentation.config.schema import Warehouse
 from segmentation.errors import PublishError
 from segmentation.tables import CURRENT, PUBLISHED, RUNS, SEGMENTS
-from segmentation.warehouse.hdfs_lock import is_hdfs
 from segmentation.warehouse.lake import Lake, open_lake
 
 Runner = Callable[..., subprocess.CompletedProcess[str]]
@@ -67,7 +66,7 @@ def test_one_command_at_a_time_holds_a_warehouse(hdfs: str, jvm: SparkSession) -
     with lake.locked("run one"):
         assert "expected no other run in this warehouse, found one at work: run one on" in refusal(lake_at(f"{hdfs}/shop", jvm))
     with lake.locked("run three"):  # the first has let go
-        assert is_hdfs(jvm, f"{hdfs}/shop")
+        assert "run three on" in refusal(lake)
 
 
 def test_who_was_killed_lets_go_a_minute_later(hdfs: str, jvm: SparkSession, tmp_path: Path) -> None:
