@@ -4,7 +4,8 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from segmentation.errors import SetupError
-from segmentation.warehouse.connectors import find_connectors
+from segmentation.warehouse.connectors import Connector, find_connectors
 from segmentation.warehouse.requirements import SPARK_MINOR, check_java, check_pyspark, check_python
 
 DELTA_VERSION = "4.4.0"
@@ -53,6 +54,8 @@ DELTA_JARS = (
     ),
     *(f"io.unitycatalog_unitycatalog-{part}-0.6.0.jar" for part in ("client", "hadoop")),
 )
+_IVY = Path.home() / ".ivy2.5.2"
+_FETCH_SECONDS = 600
 # PySpark's loggers that write every error it raises to stderr, those that are caught and mended too.
 _ECHOES = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 # Small tables on few cores: Delta's defaults are made for clusters.
@@ -115,10 +118,11 @@ def open_session(
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     conf = SparkConf(loadDefaults=False).setAppName("customer segmentation")
     try:
-        conf = _submitted_conf(conf) if submitted else _local_conf(conf, verbose, source_bytes, places)
-        for name, value in {**_ALWAYS, **(settings or {})}.items():
-            conf.set(name, value)
-        session = SparkSession.builder.config(conf=conf).getOrCreate()
+        with nullcontext() if submitted or not _lacks_jars(places) else one_fetches():
+            conf = _submitted_conf(conf) if submitted else _local_conf(conf, verbose, source_bytes, places)
+            for name, value in {**_ALWAYS, **(settings or {})}.items():
+                conf.set(name, value)
+            session = SparkSession.builder.config(conf=conf).getOrCreate()
     except (PySparkException, Py4JJavaError) as error:
         raise SetupError("Spark", expected="a session", found=_first_line(error)) from error
     if not verbose:
@@ -160,7 +164,35 @@ def known_jars() -> list[Path]:
 
 
 def _known(names: Sequence[str]) -> list[Path]:
-    return [Path.home() / ".ivy2.5.2" / "jars" / name for name in names]
+    return [_IVY / "jars" / name for name in names]
+
+
+def _needed(connectors: Sequence[Connector]) -> list[Path]:
+    return _known((*DELTA_JARS, *(jar for one in connectors for jar in one.jars)))
+
+
+def _lacks_jars(places: Sequence[str]) -> bool:
+    """Say whether Spark has to fetch JARs at its start."""
+    connectors = find_connectors(places)
+    return bool(connectors or not _has_delta_jar()) and not all(jar.is_file() for jar in _needed(connectors))
+
+
+@contextmanager
+def one_fetches() -> Iterator[None]:
+    """Let one process at a time fetch JARs: of two that fill Ivy's cache one finds half a file."""
+    from filelock import FileLock
+
+    try:
+        _IVY.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(_IVY / ".segmentation.lock", timeout=_FETCH_SECONDS)
+        lock.acquire()
+    except OSError:  # a home that cannot be written, or one who fetches for too long: Ivy says what it lacks
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _add_jars(conf: SparkConf, places: Sequence[str]) -> None:
@@ -170,7 +202,7 @@ def _add_jars(conf: SparkConf, places: Sequence[str]) -> None:
         return
     for setting in (one.settings for one in connectors):
         conf.setAll(list(setting.items()))
-    known = _known((*DELTA_JARS, *(jar for one in connectors for jar in one.jars)))
+    known = _needed(connectors)
     if all(jar.is_file() for jar in known):
         conf.set("spark.jars", ",".join(map(str, known)))
         return

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from segmentation.warehouse.session import one_fetches
+
 _GROUP, _NAME = "org.apache.hadoop", "hadoop-client-minicluster"
 _FETCH = """
 import sys
@@ -27,7 +29,9 @@ def find_jar() -> Path:
     home = Path(os.environ.get("SPARK_HOME") or Path(pyspark.__file__).parent)
     version = next((home / "jars").glob("hadoop-client-api-*.jar")).stem.rpartition("-")[2]
     jar = Path.home() / f".ivy2.5.2/jars/{_GROUP}_{_NAME}-{version}.jar"
-    if not jar.exists():
+    with one_fetches():
+        if jar.exists():
+            return jar
         others = ",".join(f"{_GROUP}:hadoop-client-{part}" for part in ("api", "runtime"))
         subprocess.run([sys.executable, "-c", _FETCH, f"{_GROUP}:{_NAME}:{version}", others], check=True, capture_output=True)
     return jar
