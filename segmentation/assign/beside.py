@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segmentation.assign.movement import HISTORY
-from segmentation.tables import Rows
+from segmentation.assign.movement import HANDED_ON, HISTORY
+from segmentation.tables import MONEY_TOTAL, Rows
+from segmentation.warehouse.layout import arrow_type
 
-_HANDED_ON = ("segment_key", "previous_key", "changed_at", "since_runs")
-_MONEY = pa.decimal128(28, 6)
+_MONEY = arrow_type(MONEY_TOTAL)
 _WAY = ("before_id", "mid_id", "is_far", "segment_id")
 
 
@@ -24,13 +24,12 @@ def count_moves_here(now: pa.Table, assignments: pa.Table, paid: pa.Table | None
     paid : ``customer_id`` (unique) and the revenue of the former run, decimals or doubles; None without revenue
     """
     before = _look_up(now["customer_id"], assignments, ("segment_id",))[0]
-    was_paid = _money(_look_up(now["customer_id"], paid, paid.column_names[1:])[0]) if paid else pa.nulls(len(now), _MONEY)
     here = {name: now[name] for name in ("mid_id", "is_far", "segment_id")}
-    both = pa.table({"before_id": before, **here, "revenue_before": was_paid, "revenue_after": now["revenue"].cast(_MONEY)})
+    paid_now = now["revenue"].cast(_MONEY)
+    both = pa.table({"before_id": before, **here, "revenue_before": _paid_by(now, paid), "revenue_after": paid_now})
     gone = assignments.filter(pc.invert(pc.is_in(assignments["customer_id"], now["customer_id"])))
-    was_paid = _money(_look_up(gone["customer_id"], paid, paid.column_names[1:])[0]) if paid else pa.nulls(len(gone), _MONEY)
     left: dict[str, Any] = {name: pa.nulls(len(gone), both.schema.field(name).type) for name in both.column_names}
-    left |= {"before_id": gone["segment_id"], "revenue_before": was_paid}
+    left |= {"before_id": gone["segment_id"], "revenue_before": _paid_by(gone, paid)}
     counted = (
         pa.concat_tables([both, pa.table(left)])
         .group_by(list(_WAY))
@@ -43,7 +42,7 @@ def count_moves_here(now: pa.Table, assignments: pa.Table, paid: pa.Table | None
 
 def add_history(now: pa.Table, assignments: pa.Table, *, is_own: bool = False) -> pa.Table:
     """Return ``now`` with the columns of ``movement.read_history``, null for who has none."""
-    found = dict(zip(HISTORY, _look_up(now["customer_id"], assignments, _HANDED_ON), strict=True))
+    found = dict(zip(HISTORY, _look_up(now["customer_id"], assignments, HANDED_ON), strict=True))
     found[HISTORY[-1]] = pc.subtract(found[HISTORY[-1]], pa.scalar(int(is_own), pa.int32()))
     for name, values in found.items():
         now = now.append_column(name, values)
@@ -56,8 +55,11 @@ def _look_up(ids: pa.ChunkedArray, table: pa.Table, names: Any) -> list[pa.Chunk
     return [table[name].take(place) for name in names]
 
 
-def _money(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return amounts as ``tables.MONEY_TOTAL`` has them."""
+def _paid_by(customers: pa.Table, paid: pa.Table | None) -> pa.Array | pa.ChunkedArray:
+    """Return the revenue of customers in the former run as ``tables.MONEY_TOTAL`` has it, null for who has none."""
+    if paid is None:
+        return pa.nulls(len(customers), _MONEY)
+    (values,) = _look_up(customers["customer_id"], paid, paid.column_names[1:])
     if not pa.types.is_floating(values.type):
         return values.cast(_MONEY)
     known = np.asarray(values.to_numpy(), dtype=float)

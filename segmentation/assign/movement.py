@@ -16,6 +16,7 @@ from segmentation.score_sql import Steps
 _FAR = 1.5  # times the 99th percentile: one in a hundred lies beyond that itself
 _ROUNDING = 1e-9
 _NOW, PAID, POINT = "_now", "_paid", "_point"  # of no feature: their names begin with letters
+HANDED_ON = ("segment_key", "previous_key", "changed_at", "since_runs")
 HISTORY = ("former_key", "former_previous", "former_changed", "former_since")
 
 
@@ -48,12 +49,8 @@ def place_by_steps(members: DataFrame, steps: Steps) -> DataFrame:
     """
     beside = members.drop("features").withColumnRenamed("segment_id", _NOW)
     placed = take_steps(beside, steps, kept=("customer_id", _NOW, PAID, POINT))
-    now, mid, distance = (
-        F.col(_NOW).alias("segment_id"),
-        F.col("segment_id").alias("mid_id"),
-        F.sqrt("_squared").alias("distance"),
-    )
-    return placed.select("customer_id", now, *carried(), mid, distance)
+    now, mid = F.col(_NOW).alias("segment_id"), F.col("segment_id").alias("mid_id")
+    return placed.select("customer_id", now, *carried(), mid, F.sqrt("_squared").alias("distance"))
 
 
 def place_by_model(members: DataFrame, model: PipelineModel, centers: Sequence[Sequence[float]]) -> DataFrame:
@@ -94,9 +91,9 @@ def read_history(assignments: DataFrame, *, is_own: bool = False) -> DataFrame:
 
     With ``is_own`` to itself, so that it says the same again: the run is counted already.
     """
-    since = F.col("since_runs") - F.lit(int(is_own))
-    columns = (F.col("segment_key"), F.col("previous_key"), F.col("changed_at"), since)
-    return assignments.select("customer_id", *(column.alias(alias) for column, alias in zip(columns, HISTORY, strict=True)))
+    *columns, since = map(F.col, HANDED_ON)
+    handed_on = zip((*columns, since - F.lit(int(is_own))), HISTORY, strict=True)
+    return assignments.select("customer_id", *(column.alias(alias) for column, alias in handed_on))
 
 
 def count_moves(now: DataFrame, assignments: DataFrame, features: DataFrame, *, revenue: str | None) -> DataFrame:

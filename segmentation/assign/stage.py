@@ -26,6 +26,7 @@ from segmentation.assign.identity import (
 )
 from segmentation.assign.lineage import find_shifts, lineage_rows, transition_rows
 from segmentation.assign.movement import (
+    HANDED_ON,
     PAID,
     POINT,
     Former,
@@ -72,7 +73,8 @@ def assign_customers(run: Run) -> str:
     looked_at = former.run_id if former else run.run_id if stands else None
     labelled, basis = _label(run, members, former)
     here = _collect(run, known, labelled, looked_at, coordinates=len(centers[0]))
-    moves = _count_moves(run, former, labelled if here is None else here) if former else []
+    earlier = _read_earlier(run, looked_at, is_here=here is not None)
+    moves = _count_moves(run, former, labelled if here is None else here, earlier) if former else []
     matches = _match(run, known, former, moves, basis=basis, segments=len(centers))
     run.step("measure how clearly customers are placed")
     keys = Keys(tuple(one.key for one in matches if one.segment_id is not None), _day(run, known))
@@ -80,7 +82,7 @@ def assign_customers(run: Run) -> str:
     measured = measure_members(placed, len(centers))
     limits = read_limits(run.lake, run.scored_with, segments=len(centers)) if run.scored_with else None
     how: dict[str, Any] = {"members": measured, "keys": keys, "run_id": run.run_id, "limits": limits}
-    reach = _write_assignments(run, placed if here is None else here, centers, how, looked_at=looked_at, is_own=stands)
+    reach = _write_assignments(run, placed if here is None else here, earlier, centers, how, is_own=stands)
     min_cell = run.config.privacy.min_cell
     hidden = find_hidden({row["segment_id"]: row["customers"] for row in reach}, min_cell)
     transitions: Rows = []
@@ -160,37 +162,45 @@ def _collect(
     return labelled.toArrow()
 
 
-def _count_moves(run: Run, former: Former, labelled: DataFrame | pa.Table) -> Rows:
+def _read_earlier(run: Run, looked_at: str | None, *, is_here: bool) -> DataFrame | pa.Table | None:
+    """Return ``assignments`` of the run to look back at, in this process as its customers are; None without one."""
+    if looked_at is None:
+        return None
+    if is_here:
+        return run.lake.read_arrow(ASSIGNMENTS, ("customer_id", "segment_id", *HANDED_ON), run_id=looked_at)
+    return run.lake.read(ASSIGNMENTS, run_id=looked_at)
+
+
+def _count_moves(run: Run, former: Former, labelled: DataFrame | pa.Table, earlier: DataFrame | pa.Table) -> Rows:
     """Return the rows of ``movement.count_moves``; a Spark job where the customers are not in this process."""
-    lake, revenue = run.lake, run.config.revenue_feature
+    revenue = run.config.revenue_feature
     if isinstance(labelled, pa.Table):
-        assignments, features = (lake.read_arrow(table, run_id=former.run_id) for table in (ASSIGNMENTS, FEATURES))
-        paid = features.select(["customer_id", revenue]) if revenue in features.column_names else None
-        return count_moves_here(labelled, assignments, paid)
-    before = (lake.read(table, run_id=former.run_id) for table in (ASSIGNMENTS, FEATURES))
-    return [row.asDict() for row in count_moves(labelled, *before, revenue=revenue).collect()]
+        paid = None if revenue is None else run.lake.read_arrow(FEATURES, ("customer_id", revenue), run_id=former.run_id)
+        has_paid = paid is not None and revenue in paid.column_names
+        return count_moves_here(labelled, earlier, paid if has_paid else None)
+    features = run.lake.read(FEATURES, run_id=former.run_id)
+    return [row.asDict() for row in count_moves(labelled, earlier, features, revenue=revenue).collect()]
 
 
 def _write_assignments(
     run: Run,
     placed: DataFrame | pa.Table,
+    earlier: DataFrame | pa.Table | None,
     centers: list[list[float]],
     how: Mapping[str, Any],
     *,
-    looked_at: str | None,
     is_own: bool,
 ) -> Rows:
     """Write ``assignments``, with what the run looked back at hands on; return customers and reach of each segment."""
     if isinstance(placed, pa.Table):
         points = placed.select(["customer_id", "point", "segment_id"])
-        if looked_at is not None:
-            points = add_history(points, run.lake.read_arrow(ASSIGNMENTS, run_id=looked_at), is_own=is_own)
+        if earlier is not None:
+            points = add_history(points, earlier, is_own=is_own)
         rows = measure_assignments(points, centers, **how)
         run.write_arrow(rows, ASSIGNMENTS)
         return _measure_reach(rows)
-    if looked_at is not None:
-        earlier = read_history(run.lake.read(ASSIGNMENTS, run_id=looked_at), is_own=is_own)
-        placed = placed.join(earlier, on="customer_id", how="left")
+    if earlier is not None:
+        placed = placed.join(read_history(earlier, is_own=is_own), on="customer_id", how="left")
     run.write_frame(build_assignments(placed, centers, **how), ASSIGNMENTS, rows=None)
     return _collect_reach(run.read(ASSIGNMENTS))
 

@@ -13,7 +13,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from segmentation.errors import PublishError
 from segmentation.tables import Table
 from segmentation.warehouse import objects
-from segmentation.warehouse.file_copies import copy_slice, find_files
+from segmentation.warehouse.file_copies import Files, copy_slice, find_files
 from segmentation.warehouse.layout import (
     LOOKED_BACK,
     PROPERTIES,
@@ -58,25 +58,21 @@ class ArrowStore:
         wanted = "true" if run_ids is None else " OR ".join(map(by_run, run_ids))
         return self.query(table, f"SELECT * FROM {{slice}} WHERE {wanted}")
 
-    def slice(self, table: Table, run_id: str, *, most: int | None = None) -> pa.Table | None:
-        """Return a run's rows, all columns of the stored table; None where there is no table, or they are more than ``most``."""
+    def slice(self, table: Table, run_id: str, *, most: int, most_files: int) -> pa.Table | Files | None:
+        """Return a run's rows, all columns of the stored table; where they are more than ``most``, the files that hold them.
+
+        None where there is no table, where no folder of this machine holds it, or where Spark had better look for the files.
+        """
         if not self.exists(table):
             return None
         stored = self._open(table)
-        if most is not None and _count(stored, run_id) > most:
-            return None
-        schema = pa.schema(stored.schema().to_arrow())
-        return _ask(stored, f"SELECT * FROM {{slice}} WHERE {by_run(run_id)}").read_all().select(schema.names).cast(schema)
+        if _count(stored, run_id) <= most:
+            return _read(stored, run_id, None)
+        return find_files(stored, Path(self.place(table)), run_id, most=most_files) if self.is_local else None
 
-    def files(self, table: Table, run_id: str, *, most: int) -> tuple[list[str], str] | None:
-        """Return the Parquet files of a run's slice in a folder of this machine, and the stored table's schema as JSON.
-
-        None where there is no table, where they are more than ``most``, or where Spark would take a name for a pattern.
-        """
-        if not self.is_local or not self.exists(table):
-            return None
-        stored = self._open(table)
-        return find_files(stored, Path(self.place(table)), run_id, most=most)
+    def columns(self, table: Table, run_id: str, names: Sequence[str]) -> pa.Table:
+        """Return a run's rows, of these columns those that the stored table has."""
+        return _read(self._open(table), run_id, names)
 
     def replace(self, rows: pa.Table, table: Table, run_id: str | None) -> None:
         """Replace the slice of ``run_id``, or without one the whole table, in one commit; make the table where there is none.
@@ -182,6 +178,14 @@ def _count(stored: DeltaTable, run_id: str) -> int:
     files = pa.table(stored.get_add_actions(flatten=True))
     rows = zip(files["partition.run_id"].to_pylist(), files["num_records"].to_pylist(), strict=True)
     return sum(records for run, records in rows if run == run_id)
+
+
+def _read(stored: DeltaTable, run_id: str, names: Sequence[str] | None) -> pa.Table:
+    """Return a run's rows as they are stored, all columns or those of some names."""
+    stored_as = pa.schema(stored.schema().to_arrow())
+    schema = pa.schema([one for one in stored_as if names is None or one.name in names])
+    columns = "*" if names is None else ", ".join(f'"{name}"' for name in schema.names)
+    return _ask(stored, f"SELECT {columns} FROM {{slice}} WHERE {by_run(run_id)}").read_all().select(schema.names).cast(schema)
 
 
 def _ask(stored: DeltaTable, question: str) -> pa.RecordBatchReader:

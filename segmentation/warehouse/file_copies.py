@@ -6,7 +6,7 @@ import shutil
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
@@ -19,8 +19,15 @@ _PATTERN = set("*?[]{}\\")
 _STATISTICS = {"min": "minValues", "max": "maxValues", "null_count": "nullCount"}
 
 
-def find_files(stored: DeltaTable, folder: Path, run_id: str, *, most: int) -> tuple[list[str], str] | None:
-    """Return the Parquet files of a run's slice of a table in ``folder``, and the table's schema as JSON.
+class Files(NamedTuple):
+    """The Parquet files of a slice, and the schema of its table as JSON."""
+
+    paths: list[str]
+    schema: str
+
+
+def find_files(stored: DeltaTable, folder: Path, run_id: str, *, most: int) -> Files | None:
+    """Return the Parquet files of a run's slice of a table in ``folder``.
 
     None where they are more than ``most``, or where one has a name that Spark would take for a pattern.
     """
@@ -28,7 +35,7 @@ def find_files(stored: DeltaTable, folder: Path, run_id: str, *, most: int) -> t
     own = zip(files["path"].to_pylist(), files["partition.run_id"].to_pylist(), strict=True)
     paths = [folder / path for path, run in own if run == run_id]
     is_read = len(paths) <= most and not any(set(str(path)) & _PATTERN or not path.is_file() for path in paths)
-    return (list(map(str, paths)), stored.schema().to_json()) if is_read and paths else None
+    return Files(list(map(str, paths)), stored.schema().to_json()) if is_read and paths else None
 
 
 def copy_slice(stored: DeltaTable, folder: Path, former: str, run_id: str) -> bool:

@@ -112,26 +112,24 @@ class Lake:
     def read(self, table: Table, *, run_id: str | None = None) -> "DataFrame":
         """Return a table, or one run's slice of it, as a frame; Spark takes longer to open a table than to read most of them."""
         if run_id is not None and isinstance(self.store, ArrowStore):
-            rows = self.store.slice(table, run_id, most=COLLECTED_ROWS)
-            if rows is not None:
-                return self.spark.createDataFrame(rows)
-            files = self.store.files(table, run_id, most=LISTED_FILES)
-            if files is not None:
-                return self.by_spark.frame_of_files(*files, run_id)
+            found = self.store.slice(table, run_id, most=COLLECTED_ROWS, most_files=LISTED_FILES)
+            if isinstance(found, pa.Table):
+                return self.spark.createDataFrame(found)
+            if found is not None:
+                return self.by_spark.frame_of_files(found.paths, found.schema, run_id)
         return self.by_spark.frame(table, run_id)
 
-    def read_arrow(self, table: Table, *, run_id: str) -> pa.Table:
-        """Return one run's slice of a table that delta-rs reads, in this process.
+    def read_arrow(self, table: Table, names: Sequence[str], *, run_id: str) -> pa.Table:
+        """Return one run's slice of a table that delta-rs reads, in this process: of these columns those that are there.
 
         Raises
         ------
         ValueError
             If Spark alone reads it.
         """
-        rows = self.store.slice(table, run_id) if isinstance(self.store, ArrowStore) else None
-        if rows is None:
+        if not isinstance(self.store, ArrowStore):
             raise ValueError(f"{self.place(table)}: not read in this process")
-        return rows
+        return self.store.columns(table, run_id, names)
 
     def read_rows(self, table: Table, *, run_ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return the rows of a small table, or those of some runs; none where there is no such table."""
