@@ -1,13 +1,18 @@
 """How many customers of each segment meet a condition, and what they bring."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from pyspark.sql import Column, DataFrame, Row
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.dataset import dataset
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from segmentation.money import as_money, millionths, total
+from segmentation.money import as_money, millionths, to_doubles, to_money, total
+from segmentation.tables import Rows
 
 
 @dataclass(frozen=True)
@@ -16,6 +21,43 @@ class Audience:
 
     customers: int
     revenue: Decimal | None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How a condition on customers is written: as columns of Spark, or as expressions of Arrow; both know > and &."""
+
+    number: Callable[[str], Any]
+    level: Callable[[str, str], Any]  # with the level of no value
+    literal: Callable[[Any], Any]
+
+
+OF_SPARK = Columns(
+    number=lambda name: F.col(f"`{name}`").cast("double"),
+    level=lambda name, missing: F.coalesce(F.col(f"`{name}`"), F.lit(missing)),
+    literal=F.lit,
+)
+OF_ARROW = Columns(
+    number=lambda name: pc.field(name).cast(pa.float64()),
+    level=lambda name, missing: pc.coalesce(pc.field(name), pc.scalar(missing)),
+    literal=pc.scalar,
+)
+
+
+def count_audiences_here(members: pa.Table, conditions: Sequence[Any], *, revenue: str | None) -> Rows:
+    """Return the rows of ``count_audiences`` of customers in this process; conditions of ``OF_ARROW``."""
+    paid = to_money(members[revenue]) if revenue else pa.nulls(len(members), pa.decimal128(28, 6))
+    numbers = {one.name: to_doubles(members[one.name]) for one in members.schema if pa.types.is_decimal(one.type)}
+    columns = {name: numbers.get(name, members[name]) for name in members.column_names}
+    customers = dataset(pa.table({**columns, "audience_revenue": paid}))
+    rows: dict[int, dict[str, Any]] = {one: {"segment_id": one} for one in pc.unique(members["segment_id"]).to_pylist()}
+    for place, condition in enumerate(conditions):
+        met = customers.to_table(columns=["segment_id", "audience_revenue"], filter=condition)
+        sums = met.group_by("segment_id").aggregate([([], "count_all"), ("audience_revenue", "sum")]).to_pylist()
+        found = {one["segment_id"]: (one["count_all"], one["audience_revenue_sum"]) for one in sums}
+        for segment, row in rows.items():
+            row[f"a{place}"] = dict(zip(("customers", "revenue"), found.get(segment, (0, None)), strict=True))
+    return list(rows.values())
 
 
 def count_audiences(members: DataFrame, conditions: Sequence[Column], *, revenue: str | None) -> DataFrame:
@@ -37,6 +79,6 @@ def count_audiences(members: DataFrame, conditions: Sequence[Column], *, revenue
     return members.groupBy("segment_id").agg(*audiences)
 
 
-def read_audiences(rows: Sequence[Row], number: int) -> dict[int, Audience]:
+def read_audiences(rows: Sequence[Any], number: int) -> dict[int, Audience]:
     """Return each segment's audience of condition ``number`` from rows of ``count_audiences``."""
     return {row["segment_id"]: Audience(row[f"a{number}"]["customers"], row[f"a{number}"]["revenue"]) for row in rows}

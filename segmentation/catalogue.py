@@ -173,6 +173,8 @@ FEATURES = (
 )
 BY_NAME: Mapping[str, Feature] = {one.name: one for one in FEATURES}
 NAMES: Mapping[Role, str] = {one.role: one.name for one in FEATURES if one.role is not None}
+# Names and advice look at these wherever there are orders, whatever ``features.use`` shows.
+ORDER_DIMENSIONS = (*(one.name for one in FEATURES if one.level is not None), NAMES["pace"])
 SHARE_PREFIX = "category_share_"
 MISSING_LEVEL = "(missing)"  # the level of a category without a value
 # Attributes that have words of their own; the name of any other becomes low, high, short or long.

@@ -88,13 +88,14 @@ def _tell_sql(options: argparse.Namespace, lake: Lake, log: Log) -> None:
 
 def _stream(options: argparse.Namespace, lake: Lake, log: Log) -> None:
     from segmentation.assign.stream import Frozen, score_stream
-    from segmentation.readings import read_limits, read_steps
+    from segmentation.readings import read_constants, read_limits, steps_of
     from segmentation.warehouse.models import load_model
 
     run_id = find_model(lake, options.model)
-    steps, centers = read_steps(lake, run_id)
+    model = read_constants(lake, run_id)
+    steps, centers = steps_of(model), model.centers
     segments = sorted(lake.read_rows(SEGMENTS, run_ids=[run_id]), key=lambda row: int(row["segment_id"]))
-    needed = {row["source_column"] for row in lake.read_rows(PREPARATION, run_ids=[run_id])}
+    needed = {row["source_column"] for row in model.preparation}
     limits = read_limits(lake, run_id, segments=len(centers))
     frozen = Frozen(run_id, limits, tuple(row["segment_key"] for row in segments))
     if steps is not None:

@@ -86,6 +86,7 @@ def execute(spark: SparkSession, request: Request, progress: Progress) -> Run:
             finally:
                 run.let_go()
                 run.hands.frames.clear()
+                run.hands.tables.clear()
             if request.draws:
                 with _watched(run, "report", progress) as told:
                     told.append(save_report(find_published(run.lake, run.run_id)))

@@ -5,12 +5,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
 from pyspark.ml import PipelineModel
 from pyspark.ml.functions import array_to_vector
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from segmentation.catalogue import ORDER_DIMENSIONS
 from segmentation.clustering.fits import lay_out
+from segmentation.clustering.placing import Constants
 from segmentation.clustering.preparation import Ingredient
 from segmentation.config.schema import Config, FeatureSpec
 from segmentation.config.sources import AttributeSpec, CustomersSource
@@ -38,6 +41,7 @@ from segmentation.warehouse.questions import find_limits
 
 LIKE_SHARE = 0.99  # of a segment's training customers are as near; who is farther is unlike them
 MEMBERS = "members"  # no table: the features with their segments
+_NUMBER_BYTES = 8
 
 
 def attribute_columns(customers: CustomersSource | None) -> tuple[Column, ...]:
@@ -85,7 +89,7 @@ def place_with(run: Run, model_run_id: str, features: DataFrame) -> DataFrame:
     This run's own model is asked itself; of another its constants, at a tenth of the cost, unless its segments are not those
     of the nearest centre.
     """
-    steps = None if model_run_id == run.run_id else read_steps_of(run, model_run_id)[0]
+    steps = None if model_run_id == run.run_id else steps_of(constants_of(run, model_run_id))
     columns = features.columns
     if steps is None:
         placed = load_model_of(run, model_run_id).transform(features)
@@ -112,6 +116,46 @@ def take_steps(features: DataFrame, steps: Steps, *, kept: Sequence[str]) -> Dat
     return placed
 
 
+def find_members(run: Run, known: dict[str, Any]) -> DataFrame | pa.Table:
+    """Return the features with ``features`` and ``segment_id``: in this process where ``place_here`` can, else as a frame."""
+    here = place_here(run, known)
+    return place_members(run, known) if here is None else here
+
+
+def place_here(run: Run, known: dict[str, Any]) -> pa.Table | None:
+    """Return the customers of a score in this process, and no Spark job is needed to place and to count them.
+
+    ``customer_id``, the features that are described or clustered on, ``features`` (list of coordinates, scaled units) and
+    ``segment_id``, the smallest in a tie. None where they do not fit into ``clustering.driver_mb`` or Spark alone reads
+    them; of a run that trains; and of a model that is not the nearest centre's.
+    """
+    if run.scored_with is None or not run.lake.is_plain or not (model := constants_of(run, run.scored_with)).is_nearest:
+        return None
+    names = [*_used_columns(run.config, known), *(row["source_column"] for row in model.preparation)]
+    numbers = len(set(names)) + len(model.centers[0])
+    if not fits_here(run, known["customers"], numbers=numbers):
+        return None
+    if MEMBERS not in run.hands.tables:
+        customers = run.lake.read_arrow(FEATURES, ("customer_id", *names), run_id=run.run_id)
+        points = model.points(customers)
+        listed = pa.FixedSizeListArray.from_arrays(pa.array(points.ravel()), points.shape[1])
+        placed = customers.append_column("features", listed).append_column("segment_id", pa.array(model.place(points)[0]))
+        run.hands.tables[MEMBERS] = placed
+    return run.hands.tables[MEMBERS]
+
+
+def fits_here(run: Run, customers: int, *, numbers: int) -> bool:
+    """Say whether customers with so many numbers each are few enough for this process."""
+    return customers * numbers * _NUMBER_BYTES <= run.config.clustering.driver_bytes
+
+
+def _used_columns(config: Config, known: Mapping[str, Any]) -> list[str]:
+    """Return the features that are described, and those that names and advice look at."""
+    orders = ORDER_DIMENSIONS if config.sources.transactions is not None else ()
+    revenue = [config.revenue_feature] if config.revenue_feature else []
+    return [*config.features.use, *computed_shares(known), *orders, *revenue]
+
+
 def load_model_of(run: Run, run_id: str) -> PipelineModel:
     """Return the model of a run: the one at hand, else the stored one, which takes seconds.
 
@@ -125,21 +169,25 @@ def load_model_of(run: Run, run_id: str) -> PipelineModel:
     return run.hands.models[run_id]
 
 
-def read_steps(lake: Lake, run_id: str) -> tuple[Steps | None, list[list[float]]]:
-    """Return a model's steps by its constants and its centres; no steps of a model that is not the nearest centre's."""
+def read_constants(lake: Lake, run_id: str) -> Constants:
+    """Return a model's constants as they are stored."""
     rows = {table: lake.read_rows(table, run_ids=[run_id]) for table in (GRID, PREPARATION, COMPONENTS, CENTROIDS)}
-    centers = read_centers(rows[CENTROIDS])
-    is_nearest = rows[PREPARATION] and {row["algorithm"] for row in rows[GRID]} == {"kmeans"}
-    steps = list_steps(rows[PREPARATION], rows[COMPONENTS], centers, log1p="LOG1P({})") if is_nearest else None
-    return steps, centers
+    is_nearest = bool(rows[PREPARATION]) and {row["algorithm"] for row in rows[GRID]} == {"kmeans"}
+    return Constants(rows[PREPARATION], rows[COMPONENTS], read_centers(rows[CENTROIDS]), is_nearest)
 
 
-def read_steps_of(run: Run, run_id: str) -> tuple[Steps | None, list[list[float]]]:
-    """Return ``read_steps`` of a run's model: those at hand, else of the stored tables."""
-    if run_id not in run.hands.steps:
-        run.hands.steps[run_id] = read_steps(run.lake, run_id)
-    steps, centers = run.hands.steps[run_id]
-    return steps, centers
+def constants_of(run: Run, run_id: str) -> Constants:
+    """Return ``read_constants`` of a run's model: those at hand, else of the stored tables."""
+    if run_id not in run.hands.constants:
+        run.hands.constants[run_id] = read_constants(run.lake, run_id)
+    return run.hands.constants[run_id]
+
+
+def steps_of(model: Constants) -> Steps | None:
+    """Return ``score_sql.list_steps`` for Spark; None of a model that is not the nearest centre's."""
+    if not model.is_nearest:
+        return None
+    return list_steps(model.preparation, model.components, model.centers, log1p="LOG1P({})")
 
 
 def read_described(run: Run, table: Table) -> Rows:

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.storagelevel import StorageLevel
 
 import segmentation
+from segmentation.clustering.placing import Constants
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError, PublishError
 from segmentation.gauge import name_step, named_step
@@ -27,7 +28,8 @@ class Hands:
     frames: dict[str, DataFrame] = field(default_factory=dict)
     rows: dict[str, Rows] = field(default_factory=dict)
     models: dict[str, PipelineModel] = field(default_factory=dict)  # by run, made or loaded
-    steps: dict[str, Any] = field(default_factory=dict)  # by run, of ``readings.read_steps``
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+    constants: dict[str, Constants] = field(default_factory=dict)  # by run
     held: list[DataFrame] = field(default_factory=list)
     written: dict[str, int] = field(default_factory=dict)  # rows by table, of the stage at work
 

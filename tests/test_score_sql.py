@@ -1,4 +1,4 @@
-"""The query gives what the model gives, row by row, in DuckDB and in Spark SQL."""
+"""The query gives what the model gives, row by row, in DuckDB and in Spark SQL; so does numpy, to the last bit."""
 
 import math
 import random
@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 from segmentation.assign.assignments import Keys, measure_assignments, select_points
 from segmentation.clustering.constants import component_rows, preparation_rows
 from segmentation.clustering.models import build_model
+from segmentation.clustering.placing import Constants
 from segmentation.clustering.preparation import Ingredient, fit_preparation, plan_preparation
 from segmentation.clustering.scalers import SCALERS
 from segmentation.config.sources import NAME_PATTERN
@@ -94,6 +95,16 @@ def assert_scored_alike(
     for found in answers(spark, others, schema, text, tmp_path):
         assert [(row[0], row[1], row[3]) for row in found] == [row[:3] for row in expected]
         np.testing.assert_allclose([row[2] for row in found], [row[3] for row in expected], rtol=1e-9, atol=1e-9)
+    constants = Constants(preparation_rows(plan, prepared), component_rows(prepared), centers.tolist(), is_nearest=True)
+    here = labelled.toArrow()
+    points = constants.points(here)
+    segments, squares = constants.place(points)
+    assert segments.tolist() == here["prediction"].to_pylist()
+    by_model = np.array([row["features"].toArray() for row in labelled.select("features").collect()])
+    if pca is None:
+        np.testing.assert_array_equal(points, by_model)
+    np.testing.assert_allclose(points, by_model, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(sorted(np.sqrt(squares)), sorted(row[3] for row in expected), rtol=1e-12, atol=1e-12)
     assert len({row[1] for row in expected}) > min(k, 3) - 1
 
 

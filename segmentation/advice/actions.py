@@ -9,13 +9,12 @@ import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from typing import Any
 
 from segmentation.advice.figures import Figures
 from segmentation.advice.holdout import plan_holdout
 from segmentation.advice.rules import ANY_LEVEL, LARGEST_SHARE, REVENUE, RULES, Condition, Outcome, Rule
+from segmentation.audiences import OF_SPARK, Columns
 from segmentation.catalogue import SHARE_PREFIX, label, spell, spell_category
 from segmentation.small_groups import is_small
 from segmentation.spelling import whole
@@ -37,15 +36,15 @@ class Advice:
     threshold: float
     also: tuple[tuple[Condition, float], ...] = ()
 
-    def addresses(self, missing: str) -> Column:
+    def addresses(self, missing: str, columns: Columns = OF_SPARK) -> Any:
         """Return the condition on a customer to be spoken to; null is no. ``missing`` is the level of no value."""
         if "=" in self.metric:
             feature, level = self.metric.split("=", 1)
-            condition = F.coalesce(F.col(f"`{feature}`"), F.lit(missing)) == level
+            condition = columns.level(feature, missing) == level
         else:
-            condition = self.rule.trigger.meets(F.col(f"`{self.metric}`").cast("double"), self.threshold)
+            condition = self.rule.trigger.meets(columns.number(self.metric), self.threshold)
         for one, threshold in self.also:
-            condition = condition & one.meets(F.col(f"`{one.metric}`").cast("double"), threshold)
+            condition = condition & one.meets(columns.number(one.metric), threshold)
         return condition
 
 

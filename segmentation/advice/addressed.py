@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Row
-from pyspark.sql import functions as F
+import pyarrow as pa
+from pyspark.sql import DataFrame
 
 from segmentation.advice.actions import Addressed, Advice
-from segmentation.audiences import count_audiences, read_audiences
+from segmentation.audiences import OF_ARROW, OF_SPARK, count_audiences, count_audiences_here, read_audiences
 from segmentation.catalogue import MISSING_LEVEL, NAMES
 from segmentation.small_groups import is_any_small, is_small
 
@@ -20,7 +20,7 @@ class Counted:
     A rate that would tell of fewer customers than ``min_cell`` is None, as one that cannot be measured.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[Any]
     places: dict[tuple[Any, ...], int]
     again_rate: float | None
     has_orders: bool
@@ -47,7 +47,7 @@ class Counted:
 
 
 def count_addressed(
-    members: DataFrame,
+    members: DataFrame | pa.Table,
     advice: Sequence[Advice],
     *,
     days: int | None,
@@ -59,23 +59,29 @@ def count_addressed(
 
     Parameters
     ----------
-    members : DataFrame of ``tables.FEATURES`` joined with ``segment_id``
+    members : ``tables.FEATURES`` joined with ``segment_id``, as a frame or in this process
     days : an order in so many last days counts as lately; None where there are no orders
     usual_tenure : days; of the customers of at least this tenure the share with a second order is the rate of such
     revenue : feature summed as revenue, or None
     """
-    conditions: list[Column] = []
+    columns = OF_ARROW if isinstance(members, pa.Table) else OF_SPARK
+    conditions: list[Any] = []
     places: dict[tuple[Any, ...], int] = {}
     for one in advice:
         if _key(one) not in places:
             places[_key(one)] = len(conditions)
-            addressed = one.addresses(MISSING_LEVEL)
-            conditions += [addressed, addressed & (F.lit(False) if days is None else F.col(NAMES["recency"]) <= days)]
+            addressed = one.addresses(MISSING_LEVEL, columns)
+            lately = columns.literal(False) if days is None else columns.number(NAMES["recency"]) <= days
+            conditions += [addressed, addressed & lately]
     again = len(conditions)
     if days is not None:
-        stayed = F.col(NAMES["tenure"]) >= F.lit(usual_tenure)
-        conditions += [stayed, stayed & (F.col(NAMES["frequency"]) >= 2)]
-    rows = count_audiences(members, conditions, revenue=revenue).collect() if conditions else []
+        stayed = columns.number(NAMES["tenure"]) >= columns.literal(usual_tenure)
+        conditions += [stayed, stayed & (columns.number(NAMES["frequency"]) >= 2)]
+    rows: Sequence[Any] = []
+    if conditions and isinstance(members, pa.Table):
+        rows = count_audiences_here(members, conditions, revenue=revenue)
+    elif conditions:
+        rows = count_audiences(members, conditions, revenue=revenue).collect()
     return Counted(rows, places, _rate(rows, again, min_cell) if days is not None else None, days is not None, min_cell)
 
 
@@ -83,6 +89,6 @@ def _key(one: Advice) -> tuple[Any, ...]:
     return one.rule.action, one.metric, one.threshold
 
 
-def _rate(rows: Sequence[Row], place: int, min_cell: int) -> float | None:
+def _rate(rows: Sequence[Any], place: int, min_cell: int) -> float | None:
     whole, again = (sum(one.customers for one in read_audiences(rows, number).values()) for number in (place, place + 1))
     return again / whole if whole and not is_any_small((again, whole - again), min_cell) else None

@@ -2,9 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
-
-from pyspark.sql import Column
+from typing import Any, Literal
 
 from segmentation.catalogue import is_whole
 
@@ -44,8 +42,8 @@ class Condition:
         """Return whether a segment's value lies at or beyond the threshold."""
         return value >= threshold if self.side == "above" else value <= threshold
 
-    def meets(self, value: Column, threshold: float) -> Column:
-        """Return the condition on a customer's own value; null is no."""
+    def meets(self, value: Any, threshold: float) -> Any:
+        """Return the condition on a customer's own value, of ``audiences.Columns``; null is no."""
         if self.side == "above":
             return value > threshold if self.is_strict else value >= threshold
         return value < threshold if self.is_strict else value <= threshold

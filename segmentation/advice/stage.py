@@ -6,7 +6,7 @@ from segmentation.advice.actions import build_actions, find_advice
 from segmentation.advice.addressed import count_addressed
 from segmentation.advice.figures import Figures, read_figures
 from segmentation.catalogue import NAMES
-from segmentation.readings import choose_ingredients, computed_shares, place_members, read_described
+from segmentation.readings import choose_ingredients, computed_shares, find_members, read_described
 from segmentation.run import Run, check_featured
 from segmentation.tables import ACTIONS, FIGURES, PROFILES, SEGMENTS
 from segmentation.traits import read_traits
@@ -39,7 +39,7 @@ def advise(run: Run) -> str:
     days = config.segments.baseline_days or everyone.usual_gap or _DAYS
     run.step("count whom the advice speaks to")
     counted = count_addressed(
-        place_members(run, known),
+        find_members(run, known),
         [one for own in found.values() for one in own],
         days=days if has_orders else None,
         usual_tenure=everyone.medians.get(NAMES["tenure"]),

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from segmentation.assign.movement import HISTORY
 from segmentation.clustering.members import Members
+from segmentation.clustering.placing import squared_distances
 from segmentation.clustering.points import Array
 from segmentation.frames import conform
 from segmentation.tables import ASSIGNMENTS
@@ -135,7 +136,7 @@ def _judge(distance: pa.Array, label: npt.NDArray[np.intp], limits: Sequence[flo
 def _measure(points: Array, label: npt.NDArray[np.intp], centers: Array, members: Sequence[Members | None]) -> list[pa.Array]:
     """Return distance, runner-up, margin and silhouette; each row's are the same in whatever batch it comes."""
     rows = np.arange(len(points))
-    distances = np.sqrt(_squared_distances(points, centers))
+    distances = np.sqrt(squared_distances(points, centers))
     own = distances[rows, label]
     silhouettes, is_missing = _silhouettes(points, label, members)
     scores = pa.array(silhouettes, mask=is_missing)
@@ -156,7 +157,7 @@ def _silhouettes(
     means = np.array([one.mean if one else [0.0] * width for one in members])
     spread = np.array([one.variance if one else np.inf for one in members])
     sizes = np.array([float(one.customers if one else 0) for one in members])[label]
-    apart = _squared_distances(points, means) + spread
+    apart = squared_distances(points, means) + spread
     with np.errstate(invalid="ignore", divide="ignore"):
         own = apart[rows, label] * sizes / (sizes - 1)
         apart[rows, label] = np.inf
@@ -164,12 +165,3 @@ def _silhouettes(
         larger = np.fmax(own, other)
         scores = np.where((sizes == 1) | (larger == 0), 0.0, (other - own) / larger)
     return scores, np.isinf(other)
-
-
-def _squared_distances(points: Array, centers: Array) -> Array:
-    """Return the squared distances, shape (rows, centres), summed coordinate by coordinate: as a row alone would be."""
-    total = np.zeros((len(points), len(centers)))
-    for coordinate in range(points.shape[1]):
-        apart = points[:, coordinate, None] - centers[None, :, coordinate]
-        total += apart * apart
-    return total

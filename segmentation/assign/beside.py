@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from segmentation.assign.movement import HANDED_ON, HISTORY
+from segmentation.money import to_money
 from segmentation.tables import MONEY_TOTAL, Rows
 from segmentation.warehouse.layout import arrow_type
 
@@ -25,8 +25,9 @@ def count_moves_here(now: pa.Table, assignments: pa.Table, paid: pa.Table | None
     """
     before = _look_up(now["customer_id"], assignments, ("segment_id",))[0]
     here = {name: now[name] for name in ("mid_id", "is_far", "segment_id")}
-    paid_now = now["revenue"].cast(_MONEY)
-    both = pa.table({"before_id": before, **here, "revenue_before": _paid_by(now, paid), "revenue_after": paid_now})
+    both = pa.table(
+        {"before_id": before, **here, "revenue_before": _paid_by(now, paid), "revenue_after": to_money(now["revenue"])}
+    )
     gone = assignments.filter(pc.invert(pc.is_in(assignments["customer_id"], now["customer_id"])))
     left: dict[str, Any] = {name: pa.nulls(len(gone), both.schema.field(name).type) for name in both.column_names}
     left |= {"before_id": gone["segment_id"], "revenue_before": _paid_by(gone, paid)}
@@ -60,7 +61,4 @@ def _paid_by(customers: pa.Table, paid: pa.Table | None) -> pa.Array | pa.Chunke
     if paid is None:
         return pa.nulls(len(customers), _MONEY)
     (values,) = _look_up(customers["customer_id"], paid, paid.column_names[1:])
-    if not pa.types.is_floating(values.type):
-        return values.cast(_MONEY)
-    known = np.asarray(values.to_numpy(), dtype=float)
-    return pa.chunked_array([pa.array(np.round(known, 6), from_pandas=True).cast(_MONEY)])
+    return to_money(values)

@@ -71,11 +71,16 @@ def carried() -> tuple[Column, Column]:
     return F.col(PAID).alias("revenue"), F.col(POINT).alias("point")
 
 
-def mark_far(placed: DataFrame, reach: Mapping[int, float]) -> DataFrame:
-    """Return ``placed`` with ``is_far``: who lies beyond its segment's reach (scaled units; infinite where unknown)."""
+def find_bounds(reach: Mapping[int, float]) -> dict[int, float]:
+    """Return how far from a segment's centre its customers may lie (scaled units)."""
     # Customers who are all alike reach no farther than the last bits of their distance.
     least = _ROUNDING * max((far for far in reach.values() if math.isfinite(far)), default=0.0)
-    bounds = (F.when(F.col("mid_id") == one, _FAR * max(far, least)) for one, far in reach.items())
+    return {segment: _FAR * max(far, least) for segment, far in reach.items()}
+
+
+def mark_far(placed: DataFrame, reach: Mapping[int, float]) -> DataFrame:
+    """Return ``placed`` with ``is_far``: who lies beyond its segment's reach (scaled units; infinite where unknown)."""
+    bounds = (F.when(F.col("mid_id") == one, bound) for one, bound in find_bounds(reach).items())
     return placed.withColumn("is_far", F.col("distance") > F.coalesce(*bounds, F.lit(math.inf))).drop("distance")
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyspark.errors import PySparkException
-from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -24,23 +23,12 @@ from segmentation.assign.identity import (
     spare_keys,
     tell,
 )
+from segmentation.assign.label import carry, label_again, label_alike, label_own
 from segmentation.assign.lineage import find_shifts, lineage_rows, transition_rows
-from segmentation.assign.movement import (
-    HANDED_ON,
-    PAID,
-    POINT,
-    Former,
-    carried,
-    count_moves,
-    mark_far,
-    place_by_model,
-    place_by_steps,
-    read_history,
-)
-from segmentation.clustering.members import evaluate_by_spark, measure_members
-from segmentation.errors import ModelError
-from segmentation.money import as_money
-from segmentation.readings import load_model_of, place_members, read_limits, read_steps_of
+from segmentation.assign.movement import HANDED_ON, Former, count_moves, read_history
+from segmentation.clustering.members import Members, evaluate_by_spark, measure_members, measure_points
+from segmentation.clustering.placing import read_points
+from segmentation.readings import constants_of, find_members, fits_here, load_model_of, place_members, read_limits
 from segmentation.run import Run, check_featured, note
 from segmentation.score_sql import read_centers
 from segmentation.small_groups import find_hidden
@@ -65,12 +53,12 @@ def assign_customers(run: Run) -> str:
     """Let the model place every customer, measure how clearly, and say which segment is which of the run before."""
     known = check_featured(run)
     run.step("place customers")
-    members = place_members(run, known)
-    centers = read_centers(run.read_model_rows(CENTROIDS))
-    run.step("match with the run before")
     former = _find_former(run, known)
     stands = former is None and _has_looked_back(run, known)
     looked_at = former.run_id if former else run.run_id if stands else None
+    members = _place(run, known, former, looked_at)
+    centers = read_centers(run.read_model_rows(CENTROIDS))
+    run.step("match with the run before")
     labelled, basis = _label(run, members, former)
     here = _collect(run, known, labelled, looked_at, coordinates=len(centers[0]))
     earlier = _read_earlier(run, looked_at, is_here=here is not None)
@@ -78,11 +66,10 @@ def assign_customers(run: Run) -> str:
     matches = _match(run, known, former, moves, basis=basis, segments=len(centers))
     run.step("measure how clearly customers are placed")
     keys = Keys(tuple(one.key for one in matches if one.segment_id is not None), _day(run, known))
-    placed = members.select("customer_id", "features", F.col("segment_id").alias("prediction"))
-    measured = measure_members(placed, len(centers))
+    measured = _measure(members, len(centers))
     limits = read_limits(run.lake, run.scored_with, segments=len(centers)) if run.scored_with else None
     how: dict[str, Any] = {"members": measured, "keys": keys, "run_id": run.run_id, "limits": limits}
-    reach = _write_assignments(run, placed if here is None else here, earlier, centers, how, is_own=stands)
+    reach = _write_assignments(run, members if here is None else here, earlier, centers, how, is_own=stands)
     min_cell = run.config.privacy.min_cell
     hidden = find_hidden({row["segment_id"]: row["customers"] for row in reach}, min_cell)
     transitions: Rows = []
@@ -100,7 +87,9 @@ def assign_customers(run: Run) -> str:
     if run.scored_with:  # the silhouette judges a choice of K, and none was made
         return f"{known['customers']:,} customers scored with the model of {run.scored_with}"
     run.step("silhouette by ClusteringEvaluator")
-    silhouette, evaluated = evaluate_by_spark(placed, customers=known["customers"], segments=len(centers))
+    silhouette, evaluated = evaluate_by_spark(
+        _predicted(place_members(run, known)), customers=known["customers"], segments=len(centers)
+    )
     note(run, spark_silhouette=silhouette, spark_silhouette_customers=evaluated)
     changes = [tell(one) for one in matches if one.verdict not in ("first", "survived")]
     return "; ".join([f"{len(centers)} segments", *changes])
@@ -130,36 +119,53 @@ def _find_former(run: Run, known: Mapping[str, Any]) -> Former | None:
     )
 
 
-def _label(run: Run, members: DataFrame, former: Former | None) -> tuple[DataFrame, str | None]:
-    """Return customers as this run and the model of the run before place them, and what the two have in common.
+def _place(run: Run, known: dict[str, Any], former: Former | None, looked_at: str | None) -> DataFrame | pa.Table:
+    """Return ``find_members``, as a frame where this process cannot tell what is to be known of the run before."""
+    is_own = former is None or run.scored_with == former.model_run_id
+    can_tell = is_own or (former is not None and constants_of(run, former.model_run_id).is_nearest)
+    is_here = can_tell and _fits(run, known, looked_at, numbers=len(HANDED_ON))
+    return find_members(run, known) if is_here else place_members(run, known)
 
-    ``customer_id``, ``segment_id``, ``revenue``, ``point`` (array); of a run with one before it ``mid_id`` and ``is_far`` too.
-    """
-    revenue = run.config.revenue_feature
-    paid = as_money(revenue) if revenue in members.columns and revenue is not None else F.lit(None).cast("decimal(28,6)")
-    now = members.withColumns({PAID: paid, POINT: vector_to_array(F.col("features"))})
-    own = now.select("customer_id", "segment_id", *carried())
+
+def _label(run: Run, members: DataFrame | pa.Table, former: Former | None) -> tuple[DataFrame | pa.Table, str | None]:
+    """Return customers as this run and the model of the run before place them, and what the two have in common."""
+    now = carry(members, revenue=run.config.revenue_feature)
     if former is None:
-        return own, None
-    near = F.lit(False).alias("is_far")
+        return label_own(now), None
     if run.scored_with == former.model_run_id:
-        return own.select("*", F.col("segment_id").alias("mid_id"), near), "models"
-    again = _label_again(run, now, former)
-    if again is None:
-        return own.select("*", F.lit(None).cast("int").alias("mid_id"), near), "customers"
-    return again, "models"
+        return label_alike(now, is_known=True), "models"
+    load = partial(load_model_of, run, former.model_run_id)
+    again = label_again(now, constants_of(run, former.model_run_id), load, former.reach)
+    return (label_alike(now, is_known=False), "customers") if again is None else (again, "models")
 
 
 def _collect(
-    run: Run, known: Mapping[str, Any], labelled: DataFrame, looked_at: str | None, *, coordinates: int
+    run: Run, known: Mapping[str, Any], labelled: DataFrame | pa.Table, looked_at: str | None, *, coordinates: int
 ) -> pa.Table | None:
     """Return the customers of ``_label`` in this process, None where they, or those to look back at, are too many."""
+    if isinstance(labelled, pa.Table):
+        return labelled
+    return labelled.toArrow() if _fits(run, known, looked_at, numbers=coordinates) else None
+
+
+def _fits(run: Run, known: Mapping[str, Any], looked_at: str | None, *, numbers: int) -> bool:
+    """Say whether the customers, and those to look back at, are few enough for this process."""
     customers = known["customers"]
     if looked_at is not None and run.lake.is_plain:
         customers = max(customers, run.lake.store.count(ASSIGNMENTS, looked_at))
-    if not run.lake.is_plain or customers * coordinates * 8 > run.config.clustering.driver_bytes:
-        return None
-    return labelled.toArrow()
+    return run.lake.is_plain and fits_here(run, customers, numbers=numbers)
+
+
+def _measure(members: DataFrame | pa.Table, segments: int) -> list[Members | None]:
+    """Return the members of each segment; a Spark job where they are not in this process."""
+    if isinstance(members, pa.Table):
+        return measure_points(read_points(members), members["segment_id"].to_numpy(), segments)
+    return measure_members(_predicted(members), segments)
+
+
+def _predicted(members: DataFrame) -> DataFrame:
+    """Return what Spark's own classes ask for."""
+    return members.select("customer_id", "features", F.col("segment_id").alias("prediction"))
 
 
 def _read_earlier(run: Run, looked_at: str | None, *, is_here: bool) -> DataFrame | pa.Table | None:
@@ -201,7 +207,7 @@ def _write_assignments(
         return _measure_reach(rows)
     if earlier is not None:
         placed = placed.join(read_history(earlier, is_own=is_own), on="customer_id", how="left")
-    run.write_frame(build_assignments(placed, centers, **how), ASSIGNMENTS, rows=None)
+    run.write_frame(build_assignments(_predicted(placed), centers, **how), ASSIGNMENTS, rows=None)
     return _collect_reach(run.read(ASSIGNMENTS))
 
 
@@ -248,19 +254,6 @@ def _has_looked_back(run: Run, known: Mapping[str, Any]) -> bool:
 
 def _own_lineage(run: Run) -> Rows:
     return run.lake.read_rows(LINEAGE, run_ids=[run.run_id])
-
-
-def _label_again(run: Run, members: DataFrame, former: Former) -> DataFrame | None:
-    """Return the members with the segment that the former model gives them; None where it cannot tell."""
-    steps, centers = read_steps_of(run, former.model_run_id)
-    try:
-        if steps is not None:  # no need to load the model, at two Spark jobs for each of its stages
-            placed = place_by_steps(members, steps)
-        else:
-            placed = place_by_model(members, load_model_of(run, former.model_run_id), centers)
-    except (ModelError, PySparkException, ValueError):  # removed to save room, or it needs other features
-        return None
-    return mark_far(placed, former.reach)
 
 
 def _day(run: Run, known: Mapping[str, Any]) -> date:

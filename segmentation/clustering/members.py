@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pyspark.ml.evaluation import ClusteringEvaluator
 from pyspark.ml.functions import vector_to_array
 from pyspark.ml.stat import Summarizer
@@ -45,6 +46,21 @@ def measure_members(labelled: DataFrame, segments: int) -> list[Members | None]:
         # Summarizer divides by one customer less.
         variance = row["variance"].toArray().sum() * (customers - 1) / customers if customers > 1 else 0.0
         found[row["prediction"]] = Members(customers, tuple(map(_settle, row["mean"].toArray())), _settle(variance))
+    return found
+
+
+def measure_points(points: Array, segment: npt.NDArray[np.int32], segments: int) -> list[Members | None]:
+    """Return what ``measure_members`` does, of points in this process.
+
+    Parameters
+    ----------
+    points : shape (customers, dimensions), scaled units
+    segment : shape (customers,)
+    """
+    found: list[Members | None] = [None] * segments
+    for one in np.unique(segment).tolist():
+        own = points[segment == one]
+        found[one] = Members(len(own), tuple(map(_settle, own.mean(0))), _settle(own.var(0).sum()))
     return found
 
 

@@ -1,15 +1,20 @@
-"""Frames of customers as a model places them, collected for ``drift``: at most so many, chosen by the hash of their ids."""
+"""Customers as a model places them, for ``drift``: at most so many, chosen by the hash of their ids."""
 
 import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from segmentation.clustering.hashes import draw_places
+from segmentation.clustering.placing import Constants, read_points
 from segmentation.clustering.points import Array
+from segmentation.money import to_doubles
 from segmentation.publish.drift import Placed
 
 # Beyond so many, chance is far below what matters.
@@ -32,8 +37,7 @@ def collect_now(
     """
     rows, points = _collect(members, [F.col("segment_id").alias("_segment")], kinds, customers)
     segment = rows.column("_segment").to_numpy().astype(np.intp)
-    distance = np.sqrt(((points - np.asarray(centers)[segment]) ** 2).sum(1))
-    return Placed(segment, distance, _read(rows, kinds)), points
+    return Placed(segment, _distances(points, centers, segment), _read(rows, kinds)), points
 
 
 def collect_then(
@@ -54,6 +58,38 @@ def collect_then(
     rows, points = _collect(joined, [F.col("_segment"), F.col("_distance")], kinds, customers)
     segment = rows.column("_segment").to_numpy().astype(np.intp)
     return Placed(segment, rows.column("_distance").to_numpy(), _read(rows, kinds)), points
+
+
+def pick_now(members: pa.Table, centers: Sequence[Sequence[float]], kinds: Mapping[str, str]) -> tuple[Placed, Array]:
+    """Return what ``collect_now`` does, of customers in this process (``readings.place_here``)."""
+    rows = members.take(draw_places(members["customer_id"], step=find_step(len(members))))
+    segment, points = rows["segment_id"].to_numpy().astype(np.intp), read_points(rows)
+    return Placed(segment, _distances(points, centers, segment), _read(_typed(rows, kinds), kinds)), points
+
+
+def pick_then(features: pa.Table, assignments: pa.Table, model: Constants, kinds: Mapping[str, str]) -> tuple[Placed, Array]:
+    """Return what ``collect_then`` does, in this process.
+
+    Parameters
+    ----------
+    features : ``customer_id`` (unique) and the columns of ``kinds``
+    assignments : ``customer_id`` (unique), ``segment_id`` and ``distance`` of the same run
+    """
+    chosen = features.take(draw_places(features["customer_id"], step=find_step(len(assignments))))
+    place = pc.index_in(chosen["customer_id"], assignments["customer_id"].combine_chunks())
+    rows, placed = chosen.filter(place.is_valid()), assignments.take(place.drop_null())
+    segment, distance = placed["segment_id"].to_numpy().astype(np.intp), placed["distance"].to_numpy()
+    return Placed(segment, distance, _read(_typed(rows, kinds), kinds)), model.points(rows)
+
+
+def _typed(rows: pa.Table, kinds: Mapping[str, str]) -> pa.Table:
+    return pa.table(
+        {name: to_doubles(rows[name]) if kind == "number" else rows[name].cast(pa.string()) for name, kind in kinds.items()}
+    )
+
+
+def _distances(points: Array, centers: Sequence[Sequence[float]], segment: npt.NDArray[np.intp]) -> Array:
+    return np.asarray(np.sqrt(((points - np.asarray(centers)[segment]) ** 2).sum(1)))
 
 
 def _collect(frame: DataFrame, own: Sequence[Column], kinds: Mapping[str, str], customers: int) -> tuple[pa.Table, Array]:

@@ -1,20 +1,22 @@
 """Tables of a run, checked against each other, to the current ones: names laid over, one commit, ``current_*`` after it."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from segmentation.clustering.points import Array
 from segmentation.looks import lay_over
 from segmentation.publish.audit import check_members, check_rows, check_silhouette, find_chosen
-from segmentation.publish.drift import drift_rows, find_drift, hide_few, judge_drift
+from segmentation.publish.drift import Placed, drift_rows, find_drift, hide_few, judge_drift
 from segmentation.publish.excess import measure_excess
-from segmentation.publish.placed import collect_now, collect_then
+from segmentation.publish.placed import collect_now, collect_then, pick_now, pick_then
 from segmentation.publish.pointer import publish_run
-from segmentation.readings import place_members, place_with, read_described, read_laid_out
+from segmentation.readings import constants_of, find_members, fits_here, place_with, read_described, read_laid_out
 from segmentation.run import Run, check_featured
-from segmentation.score_sql import read_centers
 from segmentation.tables import (
     ASSIGNMENTS,
     BORDERS,
@@ -132,19 +134,33 @@ def _judge(run: Run, known: dict[str, Any]) -> tuple[str, Rows] | None:
         for row in lake.read_rows(PREPARATION, run_ids=[model_run_id])
         if row["kind"] != "missing"
     }
-    own = place_members(run, known) if run.scored_with else read_laid_out(run, known)
-    if lacking := sorted(set(kinds) - set(own.columns)):
+    own = find_members(run, known) if run.scored_with else read_laid_out(run, known)
+    if lacking := sorted(set(kinds) - set(own.column_names if isinstance(own, pa.Table) else own.columns)):
         return f"not compared with the champion {model_run_id}: there is no {', '.join(lacking)}", []
-    centers = read_centers(lake.read_rows(CENTROIDS, run_ids=[model_run_id]))
-    members = own if run.scored_with else place_with(run, model_run_id, own)
-    now, points = collect_now(members, centers, kinds, customers=known["customers"])
-    features, assignments = (lake.read(table, run_id=model_run_id) for table in (FEATURES, ASSIGNMENTS))
-    trained = place_with(run, model_run_id, features)
-    then, before = collect_then(trained, assignments, kinds, customers=lake.store.count(ASSIGNMENTS, model_run_id))
+    centers = constants_of(run, model_run_id).centers
+    if isinstance(own, pa.Table):
+        now, points = pick_now(own, centers, kinds)
+    else:
+        members = own if run.scored_with else place_with(run, model_run_id, own)
+        now, points = collect_now(members, centers, kinds, customers=known["customers"])
+    then, before = _read_trained(run, model_run_id, kinds)
     excess = measure_excess(before, points, np.asarray(centers))
     found = find_drift(then, now, segments=len(centers), excess=excess)
     found = hide_few(found, then, now, segments=len(centers), min_cell=run.config.privacy.min_cell)
     return judge_drift(found), [{"model_run_id": model_run_id, **row} for row in drift_rows(found)]
+
+
+def _read_trained(run: Run, model_run_id: str, kinds: Mapping[str, str]) -> tuple[Placed, Array]:
+    """Return the customers of a model's training, where its run placed them, and their points."""
+    model, lake = constants_of(run, model_run_id), run.lake
+    customers = lake.store.count(ASSIGNMENTS, model_run_id)
+    if model.is_nearest and lake.is_plain and fits_here(run, customers, numbers=len(kinds) + len(model.centers[0])):
+        names = ("customer_id", *(row["source_column"] for row in model.preparation))
+        features = lake.read_arrow(FEATURES, names, run_id=model_run_id)
+        assignments = lake.read_arrow(ASSIGNMENTS, ("customer_id", "segment_id", "distance"), run_id=model_run_id)
+        return pick_then(features, assignments, model, kinds)
+    frames = [lake.read(table, run_id=model_run_id) for table in (FEATURES, ASSIGNMENTS)]
+    return collect_then(place_with(run, model_run_id, frames[0]), frames[1], kinds, customers=customers)
 
 
 def _tables(run: Run) -> list[Table]:

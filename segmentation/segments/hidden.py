@@ -5,8 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import Row
-
 from segmentation.segments.histograms import Scale
 from segmentation.segments.summary import Summary
 from segmentation.small_groups import NOT_SHOWN, Crossing, find_hidden, is_small
@@ -39,7 +37,7 @@ class Hidden:
 
 
 def find_hidden_groups(
-    summary: Summary, bins: Sequence[Row], scales: Mapping[str, Scale], *, flags: Collection[str], min_cell: int
+    summary: Summary, bins: Sequence[Any], scales: Mapping[str, Scale], *, flags: Collection[str], min_cell: int
 ) -> Hidden:
     """Return what shows nothing.
 

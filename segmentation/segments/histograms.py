@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import Any
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 BINS = 12
@@ -79,7 +80,7 @@ def count_bins(members: DataFrame, scales: Mapping[str, Scale]) -> DataFrame:
     )
 
 
-def build_histograms(rows: Sequence[Row], scales: Mapping[str, Scale], *, segments: Sequence[int]) -> list[Bar]:
+def build_histograms(rows: Sequence[Any], scales: Mapping[str, Scale], *, segments: Sequence[int]) -> list[Bar]:
     """Return every bin of every segment and of the population, empty ones too, from rows of ``count_bins``."""
     counts = {(row["feature"], row["segment_id"], row["bin"]): row["customers"] for row in rows}
     bars = []

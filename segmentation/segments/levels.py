@@ -18,8 +18,6 @@ LEVELS: dict[str, tuple[str, ...]] = {name: rule.levels for name, (_, rule) in D
     "frequency": (NONE, "low", "middle", "high"),
     "focus": ("broad", "focused"),
 }
-# Names and advice look at these wherever there are orders, whatever ``features.use`` shows.
-ORDER_DIMENSIONS = (*(feature for feature, _ in DIMENSIONS.values()), NAMES["pace"])
 FOCUS_EFFECT, FOCUS_LIFT = 0.5, 1.5
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from segmentation.clustering.preparation import EXACT_CUSTOMERS, RANK_ERROR
@@ -172,7 +172,7 @@ def read_sizes(summary: Sequence[Summarised]) -> list[SegmentSize]:
     ]
 
 
-def build_profiles(summary: Sequence[Summarised], levels: Sequence[Row], *, numbers: Sequence[str]) -> list[Statistic]:
+def build_profiles(summary: Sequence[Summarised], levels: Sequence[Any], *, numbers: Sequence[str]) -> list[Statistic]:
     """Return the statistics of every segment from the collected summaries (a row per segment, few)."""
     population = next(row for row in summary if row["segment_id"] is None)
     segments = sorted((row for row in summary if row["segment_id"] is not None), key=lambda row: row["segment_id"])
@@ -198,7 +198,7 @@ def _describe_number(row: Summarised, population: Summarised, column: str) -> di
     }
 
 
-def _describe_levels(levels: Sequence[Row], sizes: dict[int, int]) -> list[Statistic]:
+def _describe_levels(levels: Sequence[Any], sizes: dict[int, int]) -> list[Statistic]:
     counts = {(row["segment_id"], row["feature"], row["level"]): row["customers"] for row in levels}
     names = sorted({(feature, level) for _, feature, level in counts})
     everyone = sum(sizes.values())

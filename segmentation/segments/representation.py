@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import product
-
-from pyspark.sql import Row
+from typing import Any
 
 from segmentation.segments.hidden import EVERYONE, Hidden
 from segmentation.tables import Rows
 
 
-def count_representation(levels: Sequence[Row], sizes: Mapping[int, int], *, audited: Collection[str], hidden: Hidden) -> Rows:
+def count_representation(levels: Sequence[Any], sizes: Mapping[int, int], *, audited: Collection[str], hidden: Hidden) -> Rows:
     """Return the rows of ``tables.REPRESENTATION``, null where they are hidden.
 
     Parameters

@@ -49,18 +49,17 @@ def project_points(vectors: Sequence[npt.ArrayLike]) -> tuple[npt.NDArray[np.flo
     return centered @ kept.T, axes
 
 
-def draw_map(members: DataFrame, features: Sequence[str]) -> tuple[Rows, Rows]:
+def draw_map(segments: Sequence[int], vectors: Sequence[npt.ArrayLike], features: Sequence[str]) -> tuple[Rows, Rows]:
     """Return the rows of ``tables.SEGMENT_MAP`` and ``tables.MAP_AXES``.
 
     Parameters
     ----------
-    members : DataFrame
-        ``customer_id``, ``features`` (vector) and ``segment_id``.
-    features : what each coordinate of the vector stands for
+    segments : shape (customers,)
+    vectors : shape (customers, dimensions), scaled units
+    features : what each coordinate of a vector stands for
     """
-    sample = sample_members(members).select("segment_id", "features").collect()
-    points, axes = project_points([row["features"].toArray() for row in sample])
-    places = [{"segment_id": row["segment_id"], "x": x, "y": y} for row, (x, y) in zip(sample, points.tolist(), strict=True)]
+    points, axes = project_points(vectors)
+    places = [{"segment_id": segment, "x": x, "y": y} for segment, (x, y) in zip(segments, points.tolist(), strict=True)]
     meanings = [
         {"axis": axis.name, "feature": feature, "loading": loading, "explained_share": axis.explained_share}
         for axis in axes

@@ -8,17 +8,19 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from segmentation.catalogue import MISSING_LEVEL, label
+from segmentation.catalogue import MISSING_LEVEL, ORDER_DIMENSIONS, label
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError
 from segmentation.looks import carry_segments, keep, keep_again, lay_over
 from segmentation.palette import PALETTE
 from segmentation.parallel import side_by_side
-from segmentation.readings import choose_ingredients, computed_shares, place_members
+from segmentation.readings import choose_ingredients, computed_shares, find_members
 from segmentation.run import Run, check_featured
 from segmentation.segments.exemplars import EXEMPLARS_PER_SEGMENT, name_exemplars, pseudonymise
+from segmentation.segments.here import count_bins_here, sample_members_here, summarise_levels_here, summarise_numbers_here
 from segmentation.segments.hidden import (
     find_hidden_groups,
     guard_bars,
@@ -27,8 +29,7 @@ from segmentation.segments.hidden import (
     guard_segments,
     guard_values,
 )
-from segmentation.segments.histograms import build_histograms, count_bins
-from segmentation.segments.levels import ORDER_DIMENSIONS
+from segmentation.segments.histograms import Scale, build_histograms, count_bins
 from segmentation.segments.naming import Portrait, name_segments
 from segmentation.segments.neighbours import collect_sample, find_neighbours, summarise_neighbours
 from segmentation.segments.profiles import (
@@ -40,7 +41,7 @@ from segmentation.segments.profiles import (
     summarise_numbers,
 )
 from segmentation.segments.representation import count_representation
-from segmentation.segments.segment_map import draw_map
+from segmentation.segments.segment_map import MOST_POINTS, draw_map, sample_members
 from segmentation.segments.summary import Summary
 from segmentation.segments.tree_rules import Question, SegmentRule, learn_rules, measure_rules
 from segmentation.small_groups import find_hidden
@@ -79,7 +80,7 @@ def describe_segments(run: Run) -> str:
     categories = computed_shares(known)
     numbers += categories
     run.step("profiles")
-    members = place_members(run, known)
+    members = find_members(run, known)
     run.let_go(but=members)
     summary = _summarise(config, members, numbers, [*texts, *audited], known["customers"])
     ingredients = choose_ingredients(run, known)
@@ -89,8 +90,8 @@ def describe_segments(run: Run) -> str:
     nearest = partial(find_nearest, run.lake.reader(known["customers"]), run.run_id, per_segment=EXEMPLARS_PER_SEGMENT)
     work: list[Callable[[], Any]] = [
         partial(_learn, members, [one for one in asked if one is not None], summary.sizes) if run.scored_with is None else list,
-        partial(draw_map, members, _clustered_columns(run)),
-        count_bins(members, scales).collect if scales else list,
+        lambda: draw_map(*_sample(members), _clustered_columns(run)),
+        partial(_count_bins, members, scales) if scales else list,
         nearest if name else list,
         partial(_name_neighbours, run, known, members) if run.scored_with is None else list,
     ]
@@ -212,11 +213,32 @@ def _clustered_columns(run: Run) -> list[str]:
     return [row["feature"] for row in sorted(first, key=lambda row: row["position"])]
 
 
-def _summarise(config: Config, members: DataFrame, numbers: list[str], categories: list[str], customers: int) -> Summary:
+def _summarise(
+    config: Config, members: DataFrame | pa.Table, numbers: list[str], categories: list[str], customers: int
+) -> Summary:
     asked = _asked(config, numbers)
-    rows = summarise_numbers(members, numbers=asked, revenue=config.revenue_feature, customers=customers)
-    levels = summarise_levels(members, categories=categories, missing=MISSING_LEVEL).collect() if categories else []
+    levels: Sequence[Any] = []
+    if isinstance(members, pa.Table):
+        rows = summarise_numbers_here(members, numbers=asked, revenue=config.revenue_feature)
+        levels = summarise_levels_here(members, categories=categories, missing=MISSING_LEVEL)
+    else:
+        rows = summarise_numbers(members, numbers=asked, revenue=config.revenue_feature, customers=customers)
+        if categories:
+            levels = summarise_levels(members, categories=categories, missing=MISSING_LEVEL).collect()
     return Summary(rows, levels, tuple(asked), tuple(read_sizes(rows)))
+
+
+def _count_bins(members: DataFrame | pa.Table, scales: Mapping[str, Scale]) -> Sequence[Any]:
+    """Return customers by segment, feature and bin."""
+    return count_bins_here(members, scales) if isinstance(members, pa.Table) else count_bins(members, scales).collect()
+
+
+def _sample(members: DataFrame | pa.Table) -> tuple[list[int], Any]:
+    """Return the segments and the points of some customers."""
+    if isinstance(members, pa.Table):
+        return sample_members_here(members, most=MOST_POINTS)
+    sample = sample_members(members).select("segment_id", "features").collect()
+    return [row["segment_id"] for row in sample], [row["features"].toArray() for row in sample]
 
 
 def _asked(config: Config, numbers: Sequence[str]) -> list[str]:

@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-
-from pyspark.sql import Row
+from typing import Any
 
 from segmentation import catalogue
 from segmentation.clustering.preparation import Ingredient
@@ -22,7 +21,7 @@ class Summary:
     """The collected aggregates: a row per segment and one for the population, and customers per category level."""
 
     rows: Sequence[Summarised]
-    levels: Sequence[Row]
+    levels: Sequence[Any]
     numbers: tuple[str, ...]
     sizes: tuple[SegmentSize, ...]
 

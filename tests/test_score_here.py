@@ -1,0 +1,148 @@
+"""A score in this process makes the tables that Spark makes of the same customers, and takes no Spark job for it."""
+
+import math
+import shutil
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import run_all
+from pyspark.sql import SparkSession
+
+from segmentation import readings
+from segmentation.config.load import load_config
+from segmentation.pipeline import STAGES, Request, execute
+from segmentation.progress import Progress
+from segmentation.run import Run
+from segmentation.segments.stage import KEY_VARIABLE
+from segmentation.tables import EVERY, RUN_METRICS, RUNS, TRANSITIONS
+
+SCORED = tuple(name for name in STAGES if name != "grid")
+OWN = {"run_id", "started_at", "published_at", "published_seq", "table_versions", "model_path", "taken_from"}
+
+
+def write_month(folder: Path, name: str, *, seed: int, customers: int = 260) -> None:
+    """Write orders of two kinds of customers, and people of whom some have no age, no region, a new region or no order."""
+    rng, lines = np.random.default_rng(seed), ["order,customer,day,department,quantity,price\n"]
+    people = ["id,region,size,age,sex\n"]
+    for customer in range(seed, seed + customers):
+        often = customer % 3 == 0
+        region, size = ["north", "it's", "", "new"][customer % (4 if seed else 3)], ["S", "M", "L", ""][customer % 4]
+        people.append(f"c{customer:03d},{region},{size},{'' if customer % 7 == 0 else 20 + customer % 50},{'mf'[customer % 2]}\n")
+        for order in range(0 if customer % 11 == 0 else 7 if often else 2):
+            day = date(2024, 1, 1) + timedelta(days=int(rng.integers(0, 200)))
+            department = f"d{rng.integers(0, 3)}"
+            for _ in range(rng.integers(1, 4)):
+                price, quantity = rng.uniform(1, 90 if often else 20), rng.integers(1, 5)
+                lines.append(f"o{customer}-{order},c{customer:03d},{day},{department},{quantity},{price:.2f}\n")
+    (folder / f"{name}_orders.csv").write_text("".join(lines))
+    (folder / f"{name}_people.csv").write_text("".join(people))
+
+
+def write_config(folder: Path) -> str:
+    columns = (
+        "order_id: order, customer_id: customer, ordered_at: day, category: department, quantity: quantity, unit_price: price"
+    )
+    (folder / "shop.yaml").write_text(f"""
+warehouse: {{path: {folder}/w}}
+as_of: 2024-08-01
+sources:
+  transactions:
+    format: csv
+    path: {folder}/a_orders.csv
+    columns: {{{columns}}}
+  customers:
+    format: csv
+    path: {folder}/a_people.csv
+    customer_id: id
+    attributes:
+      region: {{from: region, type: category}}
+      size: {{from: size, type: ordinal, order: [S, M, L]}}
+      age: {{from: age, type: number}}
+      sex: {{from: sex, type: category}}
+features:
+  customers_without_orders: include
+  use:
+    recency_days: {{cap: 0.99}}
+    frequency_orders: {{log: true}}
+    monetary_total: {{log: true}}
+    average_order_value: {{}}
+    region: {{weight: 0.3}}
+    size: {{weight: 0.3}}
+    age: {{}}
+    sex: {{role: audit}}
+  category_shares: {{top: 3}}
+clustering: {{k_min: 2, k_max: 4, seeds: [1], resamples: 2, null_tables: 2}}
+privacy: {{min_cell: 3}}
+""")
+    return str(folder / "shop.yaml")
+
+
+def score(spark: SparkSession, config: str, run_id: str, *, model: str, month: str, warehouse: Path | None = None) -> Run:
+    folder = Path(config).parent
+    inputs = {"transactions": f"{folder}/{month}_orders.csv", "customers": f"{folder}/{month}_people.csv"}
+    loaded = load_config(config, inputs=inputs, warehouse=str(warehouse) if warehouse else None)
+    return execute(spark, Request(loaded, run_id, SCORED, model=model), Progress())
+
+
+def tables_of(run: Run) -> dict[str, list[dict[str, Any]]]:
+    """Return every row of a run but what it says of itself, by table."""
+    found = {}
+    for table in EVERY:
+        if table is not RUN_METRICS and run.lake.store.exists(table):
+            rows = run.lake.read_rows(table, run_ids=[run.run_id])
+            kept = [{name: value for name, value in row.items() if name not in OWN} for row in rows]
+            texts = [name for name, value in kept[0].items() if not isinstance(value, float)] if kept else []
+            found[table.name] = sorted(kept, key=lambda row, texts=texts: [str(row[name]) for name in texts])  # type: ignore[misc]
+    return found
+
+
+def is_alike(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
+    return bool(one == other)
+
+
+@pytest.fixture(scope="module")
+def shop(jvm: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A configuration of which two models were trained, each on a month of its own."""
+    folder = tmp_path_factory.mktemp("shop")
+    for name, seed in (("a", 0), ("b", 40), ("c", 90)):
+        write_month(folder, name, seed=seed)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(KEY_VARIABLE, "a key of sixteen letters")
+        config = write_config(folder)
+        for name in ("a", "b"):
+            inputs = {"transactions": f"{folder}/{name}_orders.csv", "customers": f"{folder}/{name}_people.csv"}
+            run_all(jvm, config, name, inputs=inputs)
+        yield config
+
+
+@pytest.mark.parametrize("model", ["a", "b"])
+def test_a_score_here_is_that_of_spark(
+    spark: SparkSession, shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    # Shown before is b: its customers move between two models where a scores.
+    shutil.copytree(Path(shop).parent / "w", tmp_path / "w")
+    here = score(spark, shop, f"c_{model}", model=model, month="c")
+    found, jobs = tables_of(here), {row["stage"]: row["spark_jobs"] for row in here.read_rows(RUN_METRICS)}
+    monkeypatch.setattr(readings, "fits_here", lambda *_, **__: False)
+    by_spark = score(spark, shop, f"c_{model}", model=model, month="c", warehouse=tmp_path / "w")
+    expected = tables_of(by_spark)
+
+    assert {name: jobs[name] for name in ("assign", "segments", "advice", "publish")} == dict.fromkeys(
+        ("assign", "segments", "advice", "publish"), 0
+    )
+    assert {row["stage"] for row in by_spark.read_rows(RUN_METRICS) if row["spark_jobs"]} > {"assign", "segments", "advice"}
+    assert {name: len(rows) for name, rows in found.items()} == {name: len(rows) for name, rows in expected.items()}
+    for name, rows in expected.items():
+        for one, other in zip(found[name], rows, strict=True):
+            assert {key: (one[key], value) for key, value in other.items() if not is_alike(one[key], value)} == {}, name
+    for name in ("actions", "drift", "representation", "profiles", "segment_map", "transitions"):
+        assert found[name], f"nothing to compare in {name}"
+    assert [row["customer_id"] for row in found["assignments"]] == sorted(row["customer_id"] for row in found["assignments"])
+    assert found["runs"][0]["drift_verdict"] == here.read_rows(RUNS)[0]["drift_verdict"]
+    assert {row["why"] for row in here.read_rows(TRANSITIONS)} > {"stayed"}
