@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from segmentation.clustering.hashes import hash_ids
 from segmentation.clustering.lloyd import descend
 from segmentation.clustering.points import Array, ArrayPoints, Block
 from segmentation.publish.drift import KEEP, Placed, find_drift, judge_drift
@@ -27,11 +29,6 @@ COMPARISONS = {100: 3_000, 500: 1_000, 2_469: 1_000, 1_000_000: 100}
 SHIFTED, SHIFTS = 2_469, 300
 DEVIATIONS = 0.5
 SKEWED = ("skewed", "orders", "spend", "basket", "recency")
-_PRIMES = tuple(
-    np.uint64(prime)
-    for prime in (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
-)
-_SEED = 42  # of Spark's xxhash64
 
 
 @dataclass(frozen=True)
@@ -160,24 +157,8 @@ def place(columns: Mapping[str, npt.NDArray[Any]], points: Array, centers: Array
 def is_compared(customers: int) -> npt.NDArray[np.bool_]:
     """Return who of so many customers is compared: those whose id has a hash of the sample's."""
     step = find_step(customers)
-    return hash_ids(customers) % step == 0 if step > 1 else np.ones(customers, dtype=bool)
-
-
-def hash_ids(customers: int) -> npt.NDArray[np.int64]:
-    """Return Spark's ``xxhash64`` of the ids ``C0000000`` and on: eight bytes are one round of it."""
-    one, two, three, four, five = _PRIMES
-    ids = np.char.mod("C%07d", np.arange(customers)).astype("S8")
-    with np.errstate(over="ignore"):
-        word = np.frombuffer(ids.tobytes(), dtype="<u8") * two
-        start = np.uint64(_SEED) + five + np.uint64(8)
-        found = _turn((_turn(word, 31) * one) ^ start, 27) * one + four
-        found = (found ^ (found >> np.uint64(33))) * two
-        found = (found ^ (found >> np.uint64(29))) * three
-        return np.asarray(found ^ (found >> np.uint64(32))).view(np.int64)
-
-
-def _turn(bits: npt.NDArray[np.uint64], by: int) -> npt.NDArray[np.uint64]:
-    return (bits << np.uint64(by)) | (bits >> np.uint64(64 - by))
+    ids = pa.chunked_array([np.char.mod("C%07d", np.arange(customers))])
+    return hash_ids(ids) % step == 0 if step > 1 else np.ones(customers, dtype=bool)
 
 
 def compare(world: World, rng: np.random.Generator, customers: int, *, shifted: str | None = None) -> str:

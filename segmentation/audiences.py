@@ -11,7 +11,8 @@ from pyarrow.dataset import dataset
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from segmentation.money import as_money, millionths, to_doubles, to_money, total
+from segmentation.frames import Customers
+from segmentation.money import as_money, millionths, paid_by, to_doubles, total
 from segmentation.tables import Rows
 
 
@@ -44,12 +45,24 @@ OF_ARROW = Columns(
 )
 
 
-def count_audiences_here(members: pa.Table, conditions: Sequence[Any], *, revenue: str | None) -> Rows:
-    """Return the rows of ``count_audiences`` of customers in this process; conditions of ``OF_ARROW``."""
-    paid = to_money(members[revenue]) if revenue else pa.nulls(len(members), pa.decimal128(28, 6))
+def columns_of(members: Customers) -> Columns:
+    """Return how conditions on these customers are written."""
+    return OF_ARROW if isinstance(members, pa.Table) else OF_SPARK
+
+
+def find_audiences(members: Customers, conditions: Sequence[Any], *, revenue: str | None) -> Sequence[Any]:
+    """Return the rows of ``count_audiences``, of a frame by one Spark job; none without conditions, of ``columns_of``."""
+    if not conditions:
+        return []
+    if isinstance(members, pa.Table):
+        return _count_here(members, conditions, revenue=revenue)
+    return count_audiences(members, conditions, revenue=revenue).collect()
+
+
+def _count_here(members: pa.Table, conditions: Sequence[Any], *, revenue: str | None) -> Rows:
     numbers = {one.name: to_doubles(members[one.name]) for one in members.schema if pa.types.is_decimal(one.type)}
     columns = {name: numbers.get(name, members[name]) for name in members.column_names}
-    customers = dataset(pa.table({**columns, "audience_revenue": paid}))
+    customers = dataset(pa.table({**columns, "audience_revenue": paid_by(members, revenue)}))
     rows: dict[int, dict[str, Any]] = {one: {"segment_id": one} for one in pc.unique(members["segment_id"]).to_pylist()}
     for place, condition in enumerate(conditions):
         met = customers.to_table(columns=["segment_id", "audience_revenue"], filter=condition)

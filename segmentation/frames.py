@@ -1,10 +1,15 @@
 """Tables as Spark frames: their schema, and the check that a frame has it."""
 
+from typing import TypeAlias
+
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
 from segmentation.tables import BOOLEAN, DATE, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, Table, decimal_digits
 
+# The same customers as a frame, or in this process where they fit.
+Customers: TypeAlias = DataFrame | pa.Table
 _TYPES: dict[str, T.DataType] = {
     STRING: T.StringType(),
     LONG: T.LongType(),

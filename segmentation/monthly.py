@@ -95,7 +95,6 @@ def _stream(options: argparse.Namespace, lake: Lake, log: Log) -> None:
     model = read_constants(lake, run_id)
     steps, centers = steps_of(model), model.centers
     segments = sorted(lake.read_rows(SEGMENTS, run_ids=[run_id]), key=lambda row: int(row["segment_id"]))
-    needed = {row["source_column"] for row in model.preparation}
     limits = read_limits(lake, run_id, segments=len(centers))
     frozen = Frozen(run_id, limits, tuple(row["segment_key"] for row in segments))
     if steps is not None:
@@ -103,7 +102,7 @@ def _stream(options: argparse.Namespace, lake: Lake, log: Log) -> None:
     else:
         place = frozen.by_model(load_model(lake.spark, f"{lake.models}/{run_id}"), centers)
     with lake.locked("stream"):
-        how = {"needed": needed, "files": options.files_per_batch}
+        how = {"needed": model.columns, "files": options.files_per_batch}
         rows = score_stream(lake.by_spark, place, options.source, options.checkpoint, **how)
     log.about(run_id=run_id)
     log.tell("streamed", f"{rows:,} rows scored with the model of {run_id}", rows=rows)

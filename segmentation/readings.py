@@ -18,6 +18,7 @@ from segmentation.clustering.preparation import Ingredient
 from segmentation.config.schema import Config, FeatureSpec
 from segmentation.config.sources import AttributeSpec, CustomersSource
 from segmentation.errors import ModelError, PublishError
+from segmentation.frames import Customers
 from segmentation.run import Run
 from segmentation.score_sql import DISTANCES, Steps, list_steps, read_centers
 from segmentation.tables import (
@@ -116,14 +117,14 @@ def take_steps(features: DataFrame, steps: Steps, *, kept: Sequence[str]) -> Dat
     return placed
 
 
-def find_members(run: Run, known: dict[str, Any]) -> DataFrame | pa.Table:
+def find_members(run: Run, known: dict[str, Any]) -> Customers:
     """Return the features with ``features`` and ``segment_id``: in this process where ``place_here`` can, else as a frame."""
     here = place_here(run, known)
     return place_members(run, known) if here is None else here
 
 
 def place_here(run: Run, known: dict[str, Any]) -> pa.Table | None:
-    """Return the customers of a score in this process, and no Spark job is needed to place and to count them.
+    """Return the customers of a score in this process, where they are placed and counted without a Spark job.
 
     ``customer_id``, the features that are described or clustered on, ``features`` (list of coordinates, scaled units) and
     ``segment_id``, the smallest in a tie. None where they do not fit into ``clustering.driver_mb`` or Spark alone reads
@@ -131,8 +132,8 @@ def place_here(run: Run, known: dict[str, Any]) -> pa.Table | None:
     """
     if run.scored_with is None or not run.lake.is_plain or not (model := constants_of(run, run.scored_with)).is_nearest:
         return None
-    names = [*_used_columns(run.config, known), *(row["source_column"] for row in model.preparation)]
-    numbers = len(set(names)) + len(model.centers[0])
+    names = {*_used_columns(run.config, known), *model.columns}
+    numbers = len(names) + len(model.centers[0])
     if not fits_here(run, known["customers"], numbers=numbers):
         return None
     if MEMBERS not in run.hands.tables:

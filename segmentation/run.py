@@ -14,6 +14,7 @@ import segmentation
 from segmentation.clustering.placing import Constants
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError, PublishError
+from segmentation.frames import Customers
 from segmentation.gauge import name_step, named_step
 from segmentation.parallel import in_threads, side_by_side
 from segmentation.tables import FAILED, PUBLISHED, RUNNING, RUNS, Rows, Table
@@ -130,7 +131,7 @@ class Run:
         self.hands.held.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
         return frame
 
-    def let_go(self, *, but: DataFrame | None = None) -> None:
+    def let_go(self, *, but: Customers | None = None) -> None:
         """Drop every cached frame, or all ``but`` one."""
         for frame in self.hands.held:
             if frame is not but:

@@ -143,6 +143,5 @@ def test_a_score_here_is_that_of_spark(
             assert {key: (one[key], value) for key, value in other.items() if not is_alike(one[key], value)} == {}, name
     for name in ("actions", "drift", "representation", "profiles", "segment_map", "transitions"):
         assert found[name], f"nothing to compare in {name}"
-    assert [row["customer_id"] for row in found["assignments"]] == sorted(row["customer_id"] for row in found["assignments"])
     assert found["runs"][0]["drift_verdict"] == here.read_rows(RUNS)[0]["drift_verdict"]
     assert {row["why"] for row in here.read_rows(TRANSITIONS)} > {"stayed"}

@@ -1,15 +1,13 @@
-"""Whom advice speaks to, and how often such customers did what is hoped for: counted in one Spark job."""
+"""Whom advice speaks to, and how often such customers did what is hoped for: counted at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-from pyspark.sql import DataFrame
-
 from segmentation.advice.actions import Addressed, Advice
-from segmentation.audiences import OF_ARROW, OF_SPARK, count_audiences, count_audiences_here, read_audiences
+from segmentation.audiences import columns_of, find_audiences, read_audiences
 from segmentation.catalogue import MISSING_LEVEL, NAMES
+from segmentation.frames import Customers
 from segmentation.small_groups import is_any_small, is_small
 
 
@@ -47,7 +45,7 @@ class Counted:
 
 
 def count_addressed(
-    members: DataFrame | pa.Table,
+    members: Customers,
     advice: Sequence[Advice],
     *,
     days: int | None,
@@ -64,7 +62,7 @@ def count_addressed(
     usual_tenure : days; of the customers of at least this tenure the share with a second order is the rate of such
     revenue : feature summed as revenue, or None
     """
-    columns = OF_ARROW if isinstance(members, pa.Table) else OF_SPARK
+    columns = columns_of(members)
     conditions: list[Any] = []
     places: dict[tuple[Any, ...], int] = {}
     for one in advice:
@@ -77,11 +75,7 @@ def count_addressed(
     if days is not None:
         stayed = columns.number(NAMES["tenure"]) >= columns.literal(usual_tenure)
         conditions += [stayed, stayed & (columns.number(NAMES["frequency"]) >= 2)]
-    rows: Sequence[Any] = []
-    if conditions and isinstance(members, pa.Table):
-        rows = count_audiences_here(members, conditions, revenue=revenue)
-    elif conditions:
-        rows = count_audiences(members, conditions, revenue=revenue).collect()
+    rows = find_audiences(members, conditions, revenue=revenue)
     return Counted(rows, places, _rate(rows, again, min_cell) if days is not None else None, days is not None, min_cell)
 
 

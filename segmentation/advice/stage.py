@@ -1,4 +1,4 @@
-"""``figures``, ``profiles``, ``segments`` and the customers to ``actions``: whom to write what, counted in one Spark job."""
+"""``figures``, ``profiles``, ``segments`` and the customers to ``actions``: whom to write what, counted at once."""
 
 from dataclasses import asdict
 

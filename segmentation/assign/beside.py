@@ -6,11 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segmentation.assign.movement import HANDED_ON, HISTORY
-from segmentation.money import to_money
-from segmentation.tables import MONEY_TOTAL, Rows
-from segmentation.warehouse.layout import arrow_type
+from segmentation.money import ARROW_MONEY, to_money
+from segmentation.tables import Rows
 
-_MONEY = arrow_type(MONEY_TOTAL)
 _WAY = ("before_id", "mid_id", "is_far", "segment_id")
 
 
@@ -59,6 +57,6 @@ def _look_up(ids: pa.ChunkedArray, table: pa.Table, names: Any) -> list[pa.Chunk
 def _paid_by(customers: pa.Table, paid: pa.Table | None) -> pa.Array | pa.ChunkedArray:
     """Return the revenue of customers in the former run as ``tables.MONEY_TOTAL`` has it, null for who has none."""
     if paid is None:
-        return pa.nulls(len(customers), _MONEY)
+        return pa.nulls(len(customers), ARROW_MONEY)
     (values,) = _look_up(customers["customer_id"], paid, paid.column_names[1:])
     return to_money(values)

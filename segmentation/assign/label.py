@@ -2,31 +2,26 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from pyspark.errors import PySparkException
 from pyspark.ml import PipelineModel
 from pyspark.ml.functions import vector_to_array
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from segmentation.assign.movement import PAID, POINT, carried, find_bounds, mark_far, place_by_model, place_by_steps
 from segmentation.clustering.placing import Constants
 from segmentation.errors import ModelError
-from segmentation.money import as_money, to_money
+from segmentation.frames import Customers
+from segmentation.money import as_money, paid_by
 from segmentation.readings import steps_of
-
-Customers: TypeAlias = DataFrame | pa.Table
 
 
 def carry(members: Customers, *, revenue: str | None) -> Customers:
-    """Return members with ``PAID``, their revenue (null where it is no feature), and ``POINT`` (list, scaled units)."""
+    """Return members with ``PAID``, their revenue (null where it is no feature), frames with ``POINT`` (array) too."""
     if isinstance(members, pa.Table):
-        none = pa.nulls(len(members), pa.decimal128(28, 6))
-        paid = to_money(members[revenue]) if revenue in members.column_names else none
-        return members.append_column(PAID, paid).append_column(POINT, members["features"])
+        return members.append_column(PAID, paid_by(members, revenue))
     amount = as_money(revenue) if revenue is not None and revenue in members.columns else F.lit(None).cast("decimal(28,6)")
     return members.withColumns({PAID: amount, POINT: vector_to_array(F.col("features"))})
 
@@ -34,7 +29,7 @@ def carry(members: Customers, *, revenue: str | None) -> Customers:
 def label_own(now: Customers) -> Customers:
     """Return ``customer_id``, ``segment_id``, ``revenue`` and ``point`` of members of ``carry``."""
     if isinstance(now, pa.Table):
-        return now.select(["customer_id", "segment_id", PAID, POINT]).rename_columns({PAID: "revenue", POINT: "point"})
+        return now.select(["customer_id", "segment_id", PAID, "features"]).rename_columns({PAID: "revenue", "features": "point"})
     return now.select("customer_id", "segment_id", *carried())
 
 
@@ -55,12 +50,11 @@ def label_again(
 
     Parameters
     ----------
+    now : of ``carry``; a table with every column that the former model needs
     load : of a model that is not the nearest centre's, which only places frames
     reach : of the former model's segments, scaled units
     """
     if isinstance(now, pa.Table):
-        if not {row["source_column"] for row in model.preparation} <= set(now.column_names):
-            return None
         placed, squares = model.place(model.points(now))
         bounds = find_bounds(reach)
         bound = np.array([bounds.get(one, math.inf) for one in range(len(model.centers))])

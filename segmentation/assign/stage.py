@@ -28,6 +28,7 @@ from segmentation.assign.lineage import find_shifts, lineage_rows, transition_ro
 from segmentation.assign.movement import HANDED_ON, Former, count_moves, read_history
 from segmentation.clustering.members import Members, evaluate_by_spark, measure_members, measure_points
 from segmentation.clustering.placing import read_points
+from segmentation.frames import Customers
 from segmentation.readings import constants_of, find_members, fits_here, load_model_of, place_members, read_limits
 from segmentation.run import Run, check_featured, note
 from segmentation.score_sql import read_centers
@@ -119,15 +120,19 @@ def _find_former(run: Run, known: Mapping[str, Any]) -> Former | None:
     )
 
 
-def _place(run: Run, known: dict[str, Any], former: Former | None, looked_at: str | None) -> DataFrame | pa.Table:
+def _place(run: Run, known: dict[str, Any], former: Former | None, looked_at: str | None) -> Customers:
     """Return ``find_members``, as a frame where this process cannot tell what is to be known of the run before."""
-    is_own = former is None or run.scored_with == former.model_run_id
-    can_tell = is_own or (former is not None and constants_of(run, former.model_run_id).is_nearest)
-    is_here = can_tell and _fits(run, known, looked_at, numbers=len(HANDED_ON))
-    return find_members(run, known) if is_here else place_members(run, known)
+    if not _fits(run, known, looked_at, numbers=len(HANDED_ON)):
+        return place_members(run, known)
+    members = find_members(run, known)
+    if isinstance(members, pa.Table) and former is not None and run.scored_with != former.model_run_id:
+        before = constants_of(run, former.model_run_id)
+        if not before.is_nearest or not before.columns <= set(members.column_names):  # only Spark has all features at hand
+            return place_members(run, known)
+    return members
 
 
-def _label(run: Run, members: DataFrame | pa.Table, former: Former | None) -> tuple[DataFrame | pa.Table, str | None]:
+def _label(run: Run, members: Customers, former: Former | None) -> tuple[Customers, str | None]:
     """Return customers as this run and the model of the run before place them, and what the two have in common."""
     now = carry(members, revenue=run.config.revenue_feature)
     if former is None:
@@ -140,7 +145,7 @@ def _label(run: Run, members: DataFrame | pa.Table, former: Former | None) -> tu
 
 
 def _collect(
-    run: Run, known: Mapping[str, Any], labelled: DataFrame | pa.Table, looked_at: str | None, *, coordinates: int
+    run: Run, known: Mapping[str, Any], labelled: Customers, looked_at: str | None, *, coordinates: int
 ) -> pa.Table | None:
     """Return the customers of ``_label`` in this process, None where they, or those to look back at, are too many."""
     if isinstance(labelled, pa.Table):
@@ -156,7 +161,7 @@ def _fits(run: Run, known: Mapping[str, Any], looked_at: str | None, *, numbers:
     return run.lake.is_plain and fits_here(run, customers, numbers=numbers)
 
 
-def _measure(members: DataFrame | pa.Table, segments: int) -> list[Members | None]:
+def _measure(members: Customers, segments: int) -> list[Members | None]:
     """Return the members of each segment; a Spark job where they are not in this process."""
     if isinstance(members, pa.Table):
         return measure_points(read_points(members), members["segment_id"].to_numpy(), segments)
@@ -168,7 +173,7 @@ def _predicted(members: DataFrame) -> DataFrame:
     return members.select("customer_id", "features", F.col("segment_id").alias("prediction"))
 
 
-def _read_earlier(run: Run, looked_at: str | None, *, is_here: bool) -> DataFrame | pa.Table | None:
+def _read_earlier(run: Run, looked_at: str | None, *, is_here: bool) -> Customers | None:
     """Return ``assignments`` of the run to look back at, in this process as its customers are; None without one."""
     if looked_at is None:
         return None
@@ -177,7 +182,7 @@ def _read_earlier(run: Run, looked_at: str | None, *, is_here: bool) -> DataFram
     return run.lake.read(ASSIGNMENTS, run_id=looked_at)
 
 
-def _count_moves(run: Run, former: Former, labelled: DataFrame | pa.Table, earlier: DataFrame | pa.Table) -> Rows:
+def _count_moves(run: Run, former: Former, labelled: Customers, earlier: Customers) -> Rows:
     """Return the rows of ``movement.count_moves``; a Spark job where the customers are not in this process."""
     revenue = run.config.revenue_feature
     if isinstance(labelled, pa.Table):
@@ -190,8 +195,8 @@ def _count_moves(run: Run, former: Former, labelled: DataFrame | pa.Table, earli
 
 def _write_assignments(
     run: Run,
-    placed: DataFrame | pa.Table,
-    earlier: DataFrame | pa.Table | None,
+    placed: Customers,
+    earlier: Customers | None,
     centers: list[list[float]],
     how: Mapping[str, Any],
     *,

@@ -10,8 +10,8 @@ _SEED = 42  # of Spark's function
 
 def hash_ids(ids: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Return Spark's ``xxhash64`` of each id (text, none of them null)."""
-    digests = [xxh64_intdigest(one, _SEED) for one in ids.cast(pa.binary()).to_pylist()]
-    return np.array(digests, dtype=np.uint64).view(np.int64)
+    digests = (xxh64_intdigest(one, _SEED) for chunk in ids.chunks for one in chunk.cast(pa.binary()).to_pylist())
+    return np.fromiter(digests, dtype=np.uint64, count=len(ids)).view(np.int64)
 
 
 def draw_places(ids: pa.ChunkedArray, *, step: int = 1) -> npt.NDArray[np.intp]:

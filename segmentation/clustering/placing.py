@@ -31,6 +31,11 @@ class Constants:
     centers: Sequence[Sequence[float]]
     is_nearest: bool
 
+    @property
+    def columns(self) -> set[str]:
+        """The features that the model needs."""
+        return {row["source_column"] for row in self.preparation}
+
     def points(self, customers: pa.Table) -> Array:
         """Return the points of customers, shape (customers, dimensions), scaled units.
 
@@ -50,7 +55,10 @@ class Constants:
         return turned
 
     def place(self, points: Array) -> tuple[npt.NDArray[np.int32], Array]:
-        """Return each point's segment, the smallest id in a tie, and the squared distance from its centre."""
+        """Return of points, shape (customers, dimensions), each one's segment and its squared distance from that centre.
+
+        In a tie the segment is the smallest id; both have shape (customers,).
+        """
         centers, segments, squares = np.asarray(self.centers), np.empty(len(points), np.int32), np.empty(len(points))
         for start in range(0, len(points), _CHUNK_ROWS):
             chunk = slice(start, start + _CHUNK_ROWS)
@@ -60,13 +68,19 @@ class Constants:
 
 
 def read_points(customers: pa.Table) -> Array:
-    """Return the column ``features`` (lists of coordinates) as an array of shape (customers, dimensions)."""
-    points: Array = customers["features"].combine_chunks().flatten().to_numpy().reshape(len(customers), -1)
+    """Return the column ``features`` (lists of one size) as an array of shape (customers, dimensions)."""
+    listed = customers["features"]
+    points: Array = pc.list_flatten(listed).to_numpy().reshape(len(customers), listed.type.list_size)
     return points
 
 
 def squared_distances(points: Array, centers: Array) -> Array:
-    """Return the squared distances, shape (points, centres), summed coordinate by coordinate: as a row alone would be."""
+    """Return the squared distances, shape (points, centres), summed coordinate by coordinate: as a row alone would be.
+
+    Parameters
+    ----------
+    points, centers : shape (n, dimensions) each, scaled units
+    """
     total = np.zeros((len(points), len(centers)))
     for coordinate in range(points.shape[1]):
         apart = points[:, coordinate, None] - centers[None, :, coordinate]
@@ -77,7 +91,8 @@ def squared_distances(points: Array, centers: Array) -> Array:
 def _coordinate(column: pa.ChunkedArray, row: Mapping[str, Any]) -> npt.NDArray[Any]:
     """Return a coordinate of all customers, by a row of ``tables.PREPARATION``."""
     if row["kind"] == "level":
-        return np.where(pc.equal(pc.fill_null(column, MISSING_LEVEL), row["level"]).to_numpy(), row["weight"], 0.0)
+        is_level = pc.fill_null(pc.equal(column, row["level"]), row["level"] == MISSING_LEVEL)
+        return np.where(is_level.to_numpy(), row["weight"], 0.0)
     if row["kind"] == "missing":
         return np.where(column.is_null().to_numpy(), row["weight"], 0.0)
     values = _filled(column, row)

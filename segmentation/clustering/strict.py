@@ -26,7 +26,7 @@ _FRACTION = np.uint64(2**52 - 1)
 
 
 def log1p(values: Array) -> Array:
-    """Return the logarithm of one more of finite values that are nought or more, to the last bit as Java has it."""
+    """Return the logarithm of one more of values, shape (n,), finite and nought or more, to the last bit as Java has it."""
     is_small = _high_word(values) < _ROOT_LESS_ONE
     is_large = values >= _ONE_IS_LOST
     more = np.where(is_large, values, 1.0 + values)
@@ -46,7 +46,8 @@ def log1p(values: Array) -> Array:
     near = k * _LN2 - ((half * (1.0 - 0.66666666666666666 * f) - low) - f)
     found = np.where(is_near, np.where(f == 0.0, k * _LN2 + low, near), found)
     found = np.where(is_small, f - (half - tail), found)
-    found = np.where(values < _SQUARE_IS_LAST, values - values * values * 0.5, found)
+    tiny = np.minimum(values, _SQUARE_IS_LAST)
+    found = np.where(values < _SQUARE_IS_LAST, tiny - tiny * tiny * 0.5, found)
     return np.asarray(np.where(values < _ITSELF, values, found))
 
 

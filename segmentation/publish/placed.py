@@ -62,7 +62,8 @@ def collect_then(
 
 def pick_now(members: pa.Table, centers: Sequence[Sequence[float]], kinds: Mapping[str, str]) -> tuple[Placed, Array]:
     """Return what ``collect_now`` does, of customers in this process (``readings.place_here``)."""
-    rows = members.take(draw_places(members["customer_id"], step=find_step(len(members))))
+    places = draw_places(members["customer_id"], step=find_step(len(members)))
+    rows = members.select([*kinds, "features", "segment_id"]).take(places)
     segment, points = rows["segment_id"].to_numpy().astype(np.intp), read_points(rows)
     return Placed(segment, _distances(points, centers, segment), _read(_typed(rows, kinds), kinds)), points
 

@@ -155,7 +155,7 @@ def _read_trained(run: Run, model_run_id: str, kinds: Mapping[str, str]) -> tupl
     model, lake = constants_of(run, model_run_id), run.lake
     customers = lake.store.count(ASSIGNMENTS, model_run_id)
     if model.is_nearest and lake.is_plain and fits_here(run, customers, numbers=len(kinds) + len(model.centers[0])):
-        names = ("customer_id", *(row["source_column"] for row in model.preparation))
+        names = ("customer_id", *model.columns)
         features = lake.read_arrow(FEATURES, names, run_id=model_run_id)
         assignments = lake.read_arrow(ASSIGNMENTS, ("customer_id", "segment_id", "distance"), run_id=model_run_id)
         return pick_then(features, assignments, model, kinds)

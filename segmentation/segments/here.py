@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from segmentation.clustering.hashes import draw_places
 from segmentation.clustering.placing import read_points
 from segmentation.clustering.points import Array
-from segmentation.money import to_doubles, to_millionths
+from segmentation.money import paid_by, to_doubles
 from segmentation.segments.histograms import Scale
 from segmentation.segments.profiles import Summarised, describe_groups
 from segmentation.tables import Rows
@@ -18,8 +18,11 @@ from segmentation.tables import Rows
 def summarise_numbers_here(members: pa.Table, *, numbers: Sequence[str], revenue: str | None) -> list[Summarised]:
     """Return the rows of ``profiles.summarise_numbers``, exact for any number of customers."""
     columns = {f"n{place}": to_doubles(members[name]) for place, name in enumerate(numbers)}
-    money = {"revenue": to_millionths(members[revenue])} if revenue else {}
-    return describe_groups(pa.table({**money, **columns}), members["segment_id"].to_numpy())
+    paid = pa.table({"segment_id": members["segment_id"], "paid": paid_by(members, revenue)})
+    sums = paid.group_by("segment_id").aggregate([("paid", "sum")]).to_pydict()
+    money = dict(zip(sums["segment_id"], sums["paid_sum"], strict=True)) | {None: pc.sum(paid["paid"]).as_py()}
+    found = describe_groups(pa.table(columns), members["segment_id"].to_numpy())
+    return [{**row, "revenue": money[row["segment_id"]]} for row in found]
 
 
 def summarise_levels_here(members: pa.Table, *, categories: Sequence[str], missing: str) -> Rows:

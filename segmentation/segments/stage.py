@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from segmentation.catalogue import MISSING_LEVEL, ORDER_DIMENSIONS, label
 from segmentation.config.schema import Config
 from segmentation.errors import ConfigError
+from segmentation.frames import Customers
 from segmentation.looks import carry_segments, keep, keep_again, lay_over
 from segmentation.palette import PALETTE
 from segmentation.parallel import side_by_side
@@ -213,9 +214,7 @@ def _clustered_columns(run: Run) -> list[str]:
     return [row["feature"] for row in sorted(first, key=lambda row: row["position"])]
 
 
-def _summarise(
-    config: Config, members: DataFrame | pa.Table, numbers: list[str], categories: list[str], customers: int
-) -> Summary:
+def _summarise(config: Config, members: Customers, numbers: list[str], categories: list[str], customers: int) -> Summary:
     asked = _asked(config, numbers)
     levels: Sequence[Any] = []
     if isinstance(members, pa.Table):
@@ -228,12 +227,12 @@ def _summarise(
     return Summary(rows, levels, tuple(asked), tuple(read_sizes(rows)))
 
 
-def _count_bins(members: DataFrame | pa.Table, scales: Mapping[str, Scale]) -> Sequence[Any]:
+def _count_bins(members: Customers, scales: Mapping[str, Scale]) -> Sequence[Any]:
     """Return customers by segment, feature and bin."""
     return count_bins_here(members, scales) if isinstance(members, pa.Table) else count_bins(members, scales).collect()
 
 
-def _sample(members: DataFrame | pa.Table) -> tuple[list[int], Any]:
+def _sample(members: Customers) -> tuple[list[int], Any]:
     """Return the segments and the points of some customers."""
     if isinstance(members, pa.Table):
         return sample_members_here(members, most=MOST_POINTS)

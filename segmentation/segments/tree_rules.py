@@ -16,7 +16,7 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from segmentation.audiences import count_audiences, read_audiences
+from segmentation.audiences import find_audiences, read_audiences
 from segmentation.tables import Rows
 
 MOST_LEARNED_FROM = 10_000
@@ -106,7 +106,7 @@ def learn_rules(
 
 def measure_rules(members: DataFrame, rules: Sequence[SegmentRule], *, sizes: Mapping[int, int]) -> Rows:
     """Return the rows of ``tables.SEGMENT_RULES``: the rules that catch most of each segment, counted on all customers."""
-    rows = count_audiences(members, [rule.holds for rule in rules], revenue=None).collect()
+    rows = find_audiences(members, [rule.holds for rule in rules], revenue=None)
     found: list[dict[str, Any]] = []
     for place, rule in enumerate(rules):
         caught = {segment: one.customers for segment, one in read_audiences(rows, place).items()}

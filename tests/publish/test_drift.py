@@ -22,6 +22,7 @@ from segmentation.publish.drift import (
     stability_index,
 )
 from segmentation.publish.excess import measure_excess
+from segmentation.publish.placed import MOST_CUSTOMERS
 
 SCRIPT = runpy.run_path(str(ROOT / "scripts" / "drift_alarms.py"))
 FEATURES, CENTERS = 5, np.array([[-1.5, 0, 0, 0, 0], [1.5, 0, 0, 0, 0], [0, 2, 0, 0, 0], [0, -2, 0, 0, 0.0]])
@@ -74,9 +75,10 @@ def test_a_model_that_its_customers_barely_hold_is_kept_without_drift() -> None:
 
 
 def test_the_script_compares_whom_a_score_compares(spark: SparkSession) -> None:
-    ids = spark.range(1000).select(F.xxhash64(F.format_string("C%07d", "id")).alias("hash")).toArrow().column("hash")
+    customers = MOST_CUSTOMERS + 1000
+    ids = spark.range(customers).select(F.pmod(F.xxhash64(F.format_string("C%07d", "id")), F.lit(2)).alias("half")).toArrow()
 
-    assert SCRIPT["hash_ids"](1000).tolist() == ids.to_pylist()
+    np.testing.assert_array_equal(SCRIPT["is_compared"](customers), ids["half"].to_numpy() == 0)
 
 
 @pytest.mark.parametrize("feature", range(FEATURES))
