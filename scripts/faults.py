@@ -1,10 +1,11 @@
-"""Kills a run before each of its writes, and says what a reader finds then and what the next command makes of it.
+"""Kills a run, or a score, before each of its writes, and says what a reader finds then and what the next command makes of it.
 
 ``python scripts/faults.py --writer delta-rs`` (or ``spark``) publishes a run, then starts another again and again and ends
 its process with SIGKILL before its first write, its second, and so on, until one comes through. After each kill: is the
 newest published run whole, do ``current_*`` show it once any command was run, and does the run, resumed or repeated in
 turn, end with the tables of one that was never killed? All the while another process' reader looks at ``current_*`` again and
-again. It ends with the table of docs/reliability.md; exit code 1 if anything was mixed, torn or unequal.
+again. It ends with the table of docs/reliability.md; exit code 1 if anything was mixed, torn or unequal. With ``--command score``
+the run that is killed is a score of the second month by the first one's model, which is the champion.
 """
 
 import argparse
@@ -122,7 +123,7 @@ def find_faults(warehouse: Path, *, is_mended: bool) -> list[str]:
     sizes = {dict(row)["segment_id"]: int(dict(row)["customers"]) for row in read(warehouse, "segments", run_id)}
     if {segment: placed.count(segment) for segment in set(placed)} != sizes or len(placed) != newest["customers"]:
         faults.append(f"run {run_id} is torn")
-    if not (warehouse / "models" / run_id / "manifest.json").exists():
+    if not (warehouse / "models" / (newest["scored_with"] or run_id) / "manifest.json").exists():
         faults.append(f"run {run_id} has no model")
     for name, current in CURRENT.items():
         if is_mended and read(warehouse, current.name) != read(warehouse, name, run_id):
@@ -184,17 +185,32 @@ def start(step: int, writer: str, *arguments: str) -> int:
     return subprocess.run(child, check=False, capture_output=True, timeout=600, env=environment).returncode
 
 
-def kill_everywhere(writer: str, first: int, stride: int) -> int:
+def prepare(command: str, writer: str, folder: Path) -> list[str]:
+    """Write inputs, and the warehouses ``before`` and ``clean``: without and with the command, which nobody killed; return it.
+
+    Raises
+    ------
+    SystemExit
+        If a command fails.
+    """
+    config, second = write_inputs(folder)
+    common = ["--config", str(config)]
+    following = [command, *common, "--input", f"customers={second}", "--run-id", "two"]
+    first = [["run", *common, "--run-id", "one"]]
+    first += [["promote", *common, "--run-id", "one"]] if command == "score" else []
+    for commands, copy in ((first, "before"), ([following], "clean")):
+        for arguments in commands:
+            if start(0, writer, *arguments) != 0:
+                raise SystemExit(f"a command that nobody killed failed: segmentation {' '.join(arguments)}")
+        shutil.copytree(folder / "w", folder / copy)
+    return following
+
+
+def kill_everywhere(command: str, writer: str, first: int, stride: int) -> int:
     """Kill before every ``stride``-th write from the ``first`` on, print what came of it, and return how many had faults."""
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
-    config, second = write_inputs(folder)
     warehouse, before, clean = folder / "w", folder / "before", folder / "clean"
-    base = ["run", "--config", str(config), "--run-id", "one"]
-    following = ["run", "--config", str(config), "--input", f"customers={second}", "--run-id", "two"]
-    for arguments, copy in ((base, before), (following, clean)):
-        if start(0, writer, *arguments) != 0:
-            raise SystemExit(f"a run that nobody killed failed: segmentation {' '.join(arguments)}")
-        shutil.copytree(warehouse, copy)
+    following = prepare(command, writer, folder)
     compared = (table for table in EVERY if table not in (CHAMPIONS, RUN_METRICS, STREAMED_ASSIGNMENTS))
     expected = {table.name: read(clean, table.name, "two") for table in compared}
     kills, mixed, torn, unequal, step = 0, 0, 0, 0, first
@@ -212,11 +228,11 @@ def kill_everywhere(writer: str, first: int, stride: int) -> int:
         faults = find_faults(warehouse, is_mended=False)
         torn += bool([fault for fault in faults if "torn" in fault])
         with redirect_stdout(StringIO()):
-            segment(["show", "--config", str(config)])
+            segment(["show", *following[1:3]])
         late = find_faults(warehouse, is_mended=True)
         resumed = [*following[:-2], "--resume", *following[-2:]]
         # One that is published already, and died writing down what it took, has nothing to go on with.
-        resumes = kills % 4 < 2 and not again and step > 1 and not is_published(warehouse, "two")
+        resumes = command == "run" and kills % 4 < 2 and not again and step > 1 and not is_published(warehouse, "two")
         with reader.at_work():
             ended = start(0, writer, *(resumed if resumes else following))
         differing = [name for name, rows in expected.items() if read(warehouse, name, "two") != rows]
@@ -229,6 +245,7 @@ def kill_everywhere(writer: str, first: int, stride: int) -> int:
         )
         step += stride
     figures = {
+        "command": command,
         "writer": writer,
         "kills": kills,
         "newest published run torn": torn,
@@ -246,12 +263,13 @@ def main() -> int:
     """Be the parent that kills, or the child that is killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--writer", choices=("delta-rs", "spark"), default="delta-rs")
+    parser.add_argument("--command", choices=("run", "score"), default="run")
     parser.add_argument("--first", type=int, default=1, help="kill before this write first")
     parser.add_argument("--stride", type=int, default=1, help="kill before every so many-th write")
     parser.add_argument("--child", type=int)
     options, arguments = parser.parse_known_args()
     if options.child is None:
-        return int(kill_everywhere(options.writer, options.first, options.stride) > 0)
+        return int(kill_everywhere(options.command, options.writer, options.first, options.stride) > 0)
     die_before(options.child, options.writer)
     return segment(arguments)
 

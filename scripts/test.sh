@@ -22,4 +22,5 @@ pytest -n "${TEST_PROCESSES:-2}" --dist loadfile --no-loadscope-reorder "${which
 if [ "$asked" = --all ]; then
     python scripts/faults.py --writer delta-rs
     python scripts/faults.py --writer spark
+    python scripts/faults.py --command score --writer delta-rs
 fi
