@@ -133,10 +133,9 @@ def test_a_score_here_is_that_of_spark(
     by_spark = score(spark, shop, f"c_{model}", model=model, month="c", warehouse=tmp_path / "w")
     expected = tables_of(by_spark)
 
-    assert {name: jobs[name] for name in ("assign", "segments", "advice", "publish")} == dict.fromkeys(
-        ("assign", "segments", "advice", "publish"), 0
-    )
-    assert {row["stage"] for row in by_spark.read_rows(RUN_METRICS) if row["spark_jobs"]} > {"assign", "segments", "advice"}
+    assert {stage for stage, number in jobs.items() if number == 0} >= {"assign", "segments", "advice", "publish"}
+    others = {row["stage"] for row in by_spark.read_rows(RUN_METRICS) if row["spark_jobs"] != 0}  # None where Spark forgot
+    assert others > {"assign", "segments", "advice"}
     assert {name: len(rows) for name, rows in found.items()} == {name: len(rows) for name, rows in expected.items()}
     for name, rows in expected.items():
         for one, other in zip(found[name], rows, strict=True):
