@@ -175,7 +175,8 @@ class Clustering(Section):
         256,
         ge=0,
         le=65_536,
-        description="MiB of prepared numbers, and of a score's features, that the driver works on alone; the executors take a larger table",
+        description="MiB of prepared numbers, and of a score's features, that the driver works on alone; "
+        "the executors take a larger table",
     )
 
     @property
