@@ -210,9 +210,10 @@ def _write_assignments(
         rows = measure_assignments(points, centers, **how)
         run.write_arrow(rows, ASSIGNMENTS)
         return _measure_reach(rows)
+    labelled = _predicted(placed)
     if earlier is not None:
-        placed = placed.join(read_history(earlier, is_own=is_own), on="customer_id", how="left")
-    run.write_frame(build_assignments(_predicted(placed), centers, **how), ASSIGNMENTS, rows=None)
+        labelled = labelled.join(read_history(earlier, is_own=is_own), on="customer_id", how="left")
+    run.write_frame(build_assignments(labelled, centers, **how), ASSIGNMENTS, rows=None)
     return _collect_reach(run.read(ASSIGNMENTS))
 
 
