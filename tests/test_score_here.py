@@ -12,8 +12,8 @@ import pytest
 from conftest import run_all
 from pyspark.sql import SparkSession
 
+from segmentation import readings
 from segmentation.config.load import load_config
-from segmentation.config.schema import Clustering
 from segmentation.pipeline import STAGES, Request, execute
 from segmentation.progress import Progress
 from segmentation.run import Run
@@ -129,7 +129,7 @@ def test_a_score_here_is_that_of_spark(
     shutil.copytree(Path(shop).parent / "w", tmp_path / "w")
     here = score(spark, shop, f"c_{model}", model=model, month="c")
     found, jobs = tables_of(here), {row["stage"]: row["spark_jobs"] for row in here.read_rows(RUN_METRICS)}
-    monkeypatch.setattr(Clustering, "driver_bytes", 0)
+    monkeypatch.setattr(readings, "fits_here", lambda *_, **__: False)
     by_spark = score(spark, shop, f"c_{model}", model=model, month="c", warehouse=tmp_path / "w")
     expected = tables_of(by_spark)
 
