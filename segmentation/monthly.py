@@ -103,7 +103,7 @@ def _stream(options: argparse.Namespace, lake: Lake, log: Log) -> None:
         place = frozen.by_model(load_model(lake.spark, f"{lake.models}/{run_id}"), centers)
     with lake.locked("stream"):
         how = {"needed": model.columns, "files": options.files_per_batch}
-        rows = score_stream(lake.by_spark, place, options.source, options.checkpoint, **how)
+        rows = score_stream(lake, place, options.source, options.checkpoint, **how)
     log.about(run_id=run_id)
     log.tell("streamed", f"{rows:,} rows scored with the model of {run_id}", rows=rows)
 

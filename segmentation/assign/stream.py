@@ -15,10 +15,12 @@ from segmentation.errors import SourceError
 from segmentation.readings import take_steps
 from segmentation.score_sql import Steps
 from segmentation.tables import STREAMED_ASSIGNMENTS
-from segmentation.warehouse.spark_store import SparkStore
+from segmentation.warehouse.files import read_file
+from segmentation.warehouse.lake import Lake
 
 # Takes rows of ``tables.FEATURES`` and returns what ``tables.STREAMED_ASSIGNMENTS`` says of each, but the batch.
 Place = Callable[[DataFrame], DataFrame]
+_NO_RUN = "none"  # a table without rows yet is partitioned by run all the same
 _MOST_BATCHES = 1_000_000  # whose rows are counted; Spark remembers a hundred by itself
 
 
@@ -67,7 +69,7 @@ def _of_segment(values: Sequence[float | str]) -> Column:
     return F.element_at(F.array(*map(F.lit, values)), F.col("segment_id") + 1)
 
 
-def score_stream(store: SparkStore, place: Place, source: str, checkpoint: str, *, needed: Collection[str], files: int) -> int:
+def score_stream(lake: Lake, place: Place, source: str, checkpoint: str, *, needed: Collection[str], files: int) -> int:
     """Score what the source holds beyond what the checkpoint remembers, then end; return the rows read.
 
     A batch that was written before a kill, but not remembered, comes again and is not written again: Delta keeps the
@@ -84,11 +86,13 @@ def score_stream(store: SparkStore, place: Place, source: str, checkpoint: str, 
     SourceError
         If the source is no such table.
     """
-    spark = store.spark
+    spark = lake.spark
 
     def write(features: DataFrame, batch_id: int) -> None:
         numbered = place(features).withColumn("batch_id", F.lit(batch_id).cast("bigint"))
-        store.append_once(numbered, STREAMED_ASSIGNMENTS, writer=_writer(spark, checkpoint), batch_id=batch_id)
+        if not lake.store.exists(STREAMED_ASSIGNMENTS):
+            lake.write_rows([], STREAMED_ASSIGNMENTS, run_id=_NO_RUN)
+        lake.by_spark.append_once(numbered, STREAMED_ASSIGNMENTS, writer=_writer(spark, checkpoint), batch_id=batch_id)
 
     spark.conf.set("spark.sql.streaming.numRecentProgressUpdates", _MOST_BATCHES)
     try:
@@ -106,5 +110,4 @@ def score_stream(store: SparkStore, place: Place, source: str, checkpoint: str, 
 
 def _writer(spark: SparkSession, checkpoint: str) -> str:
     """Return the id of the checkpoint: a new one is another writer, whose batches count from 0 again."""
-    text = spark.read.text(f"{checkpoint}/metadata", wholetext=True).collect()[0]["value"]
-    return f"score-stream {json.loads(text)['id']}"
+    return f"score-stream {json.loads(read_file(spark, f'{checkpoint}/metadata'))['id']}"

@@ -28,6 +28,16 @@ def write_file(spark: SparkSession, path: str, content: bytes) -> None:
         raise PublishError(path, expected="a file that can be written", found=found) from error
 
 
+def read_file(spark: SparkSession, path: str) -> bytes:
+    """Return what a file holds."""
+    system, java_path = hadoop(spark, path)
+    stream = system.open(java_path(path))
+    try:
+        return bytes(stream.readAllBytes())
+    finally:
+        stream.close()
+
+
 def hadoop(spark: SparkSession, path: str) -> tuple[Any, Any]:
     """Return the Hadoop file system of ``path`` and the constructor of its paths."""
     context = spark.sparkContext

@@ -25,8 +25,6 @@ from segmentation.warehouse.layout import (
     user_metadata,
 )
 
-_NO_RUN = "none"  # a table without rows yet is partitioned by run all the same
-
 
 @dataclass(frozen=True)
 class SparkStore:
@@ -106,12 +104,10 @@ class SparkStore:
         creator.tableProperty("comment", table.comment).create()
 
     def append_once(self, frame: DataFrame, table: Table, *, writer: str, batch_id: int) -> None:
-        """Add rows to a table, which is made where there is none; a batch that this writer added before adds nothing.
+        """Add rows to a table that is there; a batch that this writer added before adds nothing.
 
         Delta keeps the newest batch of each writer with the rows, in the same commit.
         """
-        if not self.exists(table):
-            self.replace_frame(frame.limit(0), table, _NO_RUN)
         whole = self._widen(table, conform(frame, table).select(*(_stored(field) for field in table.columns)))
         adding = whole.write.format("delta").mode("append").option("txnAppId", writer).option("txnVersion", batch_id)
         adding.save(self.place(table)) if self.path else adding.saveAsTable(self.place(table))
