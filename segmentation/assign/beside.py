@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,12 +22,15 @@ def count_moves_here(now: pa.Table, assignments: pa.Table, paid: pa.Table | None
     assignments : ``customer_id`` (unique) and ``segment_id`` of the former run
     paid : ``customer_id`` (unique) and the revenue of the former run, decimals or doubles; None without revenue
     """
-    before = _look_up(now["customer_id"], assignments, ("segment_id",))[0]
+    place = _find_places(now["customer_id"], assignments)
+    before = assignments["segment_id"].take(place)
     here = {name: now[name] for name in ("mid_id", "is_far", "segment_id")}
     both = pa.table(
         {"before_id": before, **here, "revenue_before": _paid_by(now, paid), "revenue_after": to_money(now["revenue"])}
     )
-    gone = assignments.filter(pc.invert(pc.is_in(assignments["customer_id"], now["customer_id"])))
+    is_gone = np.ones(len(assignments), dtype=bool)
+    is_gone[place.drop_null()] = False
+    gone = assignments.filter(is_gone)
     left: dict[str, Any] = {name: pa.nulls(len(gone), both.schema.field(name).type) for name in both.column_names}
     left |= {"before_id": gone["segment_id"], "revenue_before": _paid_by(gone, paid)}
     counted = (
@@ -50,8 +54,13 @@ def add_history(now: pa.Table, assignments: pa.Table, *, is_own: bool = False) -
 
 def _look_up(ids: pa.ChunkedArray, table: pa.Table, names: Any) -> list[pa.ChunkedArray]:
     """Return columns of the rows of ``table`` with these ids, null where there is none."""
-    place = pc.index_in(ids, table["customer_id"].combine_chunks())
+    place = _find_places(ids, table)
     return [table[name].take(place) for name in names]
+
+
+def _find_places(ids: pa.ChunkedArray, table: pa.Table) -> pa.ChunkedArray:
+    """Return the row of ``table`` (customer_id unique) of each id, null where there is none."""
+    return pc.index_in(ids, table["customer_id"].combine_chunks())
 
 
 def _paid_by(customers: pa.Table, paid: pa.Table | None) -> pa.Array | pa.ChunkedArray:

@@ -76,9 +76,10 @@ def pick_then(features: pa.Table, assignments: pa.Table, model: Constants, kinds
     features : ``customer_id`` (unique) and the columns of ``kinds``
     assignments : ``customer_id`` (unique), ``segment_id`` and ``distance`` of the same run
     """
-    chosen = features.take(draw_places(features["customer_id"], step=find_step(len(assignments))))
-    place = pc.index_in(chosen["customer_id"], assignments["customer_id"].combine_chunks())
-    rows, placed = chosen.filter(place.is_valid()), assignments.take(place.drop_null())
+    step = find_step(len(assignments))
+    chosen, assigned = (one.take(draw_places(one["customer_id"], step=step)) for one in (features, assignments))
+    place = pc.index_in(chosen["customer_id"], assigned["customer_id"].combine_chunks())
+    rows, placed = chosen.filter(place.is_valid()), assigned.take(place.drop_null())
     segment, distance = placed["segment_id"].to_numpy().astype(np.intp), placed["distance"].to_numpy()
     return Placed(segment, distance, _read(_typed(rows, kinds), kinds)), model.points(rows)
 

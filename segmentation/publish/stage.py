@@ -15,7 +15,7 @@ from segmentation.publish.drift import Placed, drift_rows, find_drift, hide_few,
 from segmentation.publish.excess import measure_excess
 from segmentation.publish.placed import collect_now, collect_then, pick_now, pick_then
 from segmentation.publish.pointer import publish_run
-from segmentation.readings import constants_of, find_members, fits_here, place_with, read_described, read_laid_out
+from segmentation.readings import constants_of, find_members, place_with, read_described, read_laid_out
 from segmentation.run import Run, check_featured
 from segmentation.tables import (
     ASSIGNMENTS,
@@ -125,19 +125,16 @@ def _judge(run: Run, known: dict[str, Any]) -> tuple[str, Rows] | None:
 
     None where there is nothing to compare with.
     """
-    model_run_id, lake = run.scored_with or find_champion(run.lake), run.lake
+    model_run_id = run.scored_with or find_champion(run.lake)
     if model_run_id in (None, run.run_id):
         return None
     assert model_run_id is not None
-    kinds = {
-        row["source_column"]: row["kind"]
-        for row in lake.read_rows(PREPARATION, run_ids=[model_run_id])
-        if row["kind"] != "missing"
-    }
+    model = constants_of(run, model_run_id)
+    kinds = {row["source_column"]: row["kind"] for row in model.preparation if row["kind"] != "missing"}
     own = find_members(run, known) if run.scored_with else read_laid_out(run, known)
     if lacking := sorted(set(kinds) - set(own.column_names if isinstance(own, pa.Table) else own.columns)):
         return f"not compared with the champion {model_run_id}: there is no {', '.join(lacking)}", []
-    centers = constants_of(run, model_run_id).centers
+    centers = model.centers
     if isinstance(own, pa.Table):
         now, points = pick_now(own, centers, kinds)
     else:
@@ -154,7 +151,7 @@ def _read_trained(run: Run, model_run_id: str, kinds: Mapping[str, str]) -> tupl
     """Return the customers of a model's training, where its run placed them, and their points."""
     model, lake = constants_of(run, model_run_id), run.lake
     customers = lake.store.count(ASSIGNMENTS, model_run_id)
-    if model.is_nearest and lake.is_plain and fits_here(run, customers, numbers=len(kinds) + len(model.centers[0])):
+    if model.is_nearest and lake.is_plain and run.fits(customers, numbers=len(kinds) + len(model.centers[0])):
         names = ("customer_id", *model.columns)
         features = lake.read_arrow(FEATURES, names, run_id=model_run_id)
         assignments = lake.read_arrow(ASSIGNMENTS, ("customer_id", "segment_id", "distance"), run_id=model_run_id)
