@@ -118,27 +118,44 @@ def _trim(value: Column) -> Column:
 
 
 def parse(column: SourceColumn, tidied: str, data_type: T.DataType, *, spec: SourceSpec, is_decoded: bool) -> Column:
-    """Return the tidied column in its declared kind, null where it cannot be; letters of ``is_decoded`` text may be broken."""
+    """Return the tidied column as what its kind is made of, null where it cannot be, for ``bound``: days are instants still.
+
+    Letters of ``is_decoded`` text may be broken.
+    """
     value = F.col(tidied)
-    is_text = isinstance(data_type, T.StringType)
+    is_text, is_short = isinstance(data_type, T.StringType), F.octet_length(value) <= _LONGEST_NUMBER
     if column.kind == "text":
         return _text(value, data_type, is_json=spec.format == "json", is_checked=is_decoded or column.name == "customer_id")
     if column.kind == "level":
         return F.when(value.isin(*column.levels), value)
     if column.kind in ("instant", "days"):
-        instant = _instant(value, data_type, column.format, spec.time_zone)
-        return instant if column.kind == "instant" else F.datediff(F.lit(column.as_of), instant.cast("date")).cast("double")
-    if is_text:
-        value = F.when(F.octet_length(value) <= _LONGEST_NUMBER, value)
+        return _instant(value, data_type, column.format, spec.time_zone)
+    if is_text and (spec.decimal_comma or column.kind == "money"):
+        value = F.when(is_short, value)
     if is_text and spec.decimal_comma:
         # A point that parts no thousands is the decimal point of another notation: 12.50 is not 1250.
         value = F.when(~value.contains(".") | value.rlike(_POINTED_THOUSANDS), F.translate(F.translate(value, ".", ""), ",", "."))
     if column.kind == "money":
         return _money(value, data_type)
     if is_text:  # the pattern keeps out the words NaN and Infinity, which a cast accepts
-        value = F.when(value.rlike(_PLAIN_NUMBER), value)
-    number = value.cast("int").cast("double") if isinstance(data_type, T.BooleanType) else value.try_cast("double")
-    return F.when(F.abs(number) < F.lit(float("inf")), number)
+        value = F.when(is_short & value.rlike(_PLAIN_NUMBER), value)
+    return value.cast("int").cast("double") if isinstance(data_type, T.BooleanType) else value.try_cast("double")
+
+
+def is_dear(column: SourceColumn, data_type: T.DataType) -> bool:
+    """Say whether ``bound``, whose condition works out anew what ``parse`` made, had better stand in a projection after it."""
+    return isinstance(data_type, T.StringType) and column.kind in ("number", "instant", "days")
+
+
+def bound(column: SourceColumn, value: Column) -> Column:
+    """Return the value of ``parse`` in its declared kind, null where it lies beyond what that can be."""
+    if column.kind == "number":
+        return F.when(F.abs(value) < F.lit(float("inf")), value)
+    if column.kind not in ("instant", "days"):
+        return value
+    # A serial number read as a date lies far in the future, where Python cannot follow.
+    instant = F.when(value.between(F.lit("1900-01-01").cast("timestamp"), F.lit("2200-01-01").cast("timestamp")), value)
+    return instant if column.kind == "instant" else F.datediff(F.lit(column.as_of), instant.cast("date")).cast("double")
 
 
 def _text(value: Column, data_type: T.DataType, *, is_json: bool, is_checked: bool) -> Column:
@@ -184,5 +201,4 @@ def _instant(value: Column, data_type: T.DataType, pattern: str | None, time_zon
         is_local = None if isinstance(data_type, T.TimestampType) else is_local
     if time_zone != "UTC" and is_local is not None:
         instant = F.when(is_local, F.to_utc_timestamp(instant, time_zone)).otherwise(instant)
-    # A serial number read as a date lies far in the future, where Python cannot follow.
-    return F.when(instant.between(F.lit("1900-01-01").cast("timestamp"), F.lit("2200-01-01").cast("timestamp")), instant)
+    return instant

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from segmentation.config.sources import Sources, SourceSpec
 from segmentation.errors import SourceError, pick
 from segmentation.ingest.causes import readable
-from segmentation.ingest.columns import SourceColumn, check_type, parse, source_column, tidy
+from segmentation.ingest.columns import SourceColumn, bound, check_type, is_dear, parse, source_column, tidy
 from segmentation.ingest.formats import CORRUPT, FORMATS, Format
 from segmentation.ingest.json_lines import check_records
 from segmentation.ingest.parts import check_parts
@@ -49,8 +49,14 @@ _NO_TEXT = {
 SMALL_BYTES = 2**20
 
 
-def read_source(spark: SparkSession, name: str, spec: SourceSpec, columns: Sequence[SourceColumn]) -> DataFrame:
+def read_source(
+    spark: SparkSession, name: str, spec: SourceSpec, columns: Sequence[SourceColumn], *, spreads: bool = True
+) -> DataFrame:
     """Return every row of a source with its declared columns.
+
+    Parameters
+    ----------
+    spreads : whether every core shall have work, which costs a shuffle where Spark cannot cut the files
 
     Returns
     -------
@@ -89,7 +95,7 @@ def read_source(spark: SparkSession, name: str, spec: SourceSpec, columns: Seque
     if spec.format == "parquet":
         with readable(place):
             check_parts(frame, wanted, place=place)
-    return _declare(frame, spec, columns, name, wanted)
+    return _declare(frame, spec, columns, name, wanted, spreads=spreads)
 
 
 def _lack(place: str, spec: SourceSpec, missing: Sequence[str], found: Sequence[str]) -> SourceError:
@@ -114,18 +120,22 @@ def told(spec: SourceSpec) -> str:
     return spec.paths[0] + (f" and {len(spec.paths) - 1} more" if len(spec.paths) > 1 else "")
 
 
-def _declare(frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn], name: str, wanted: Sequence[str]) -> DataFrame:
-    """Tidy, parse and judge in three projections, so that each value is worked out once."""
+def _declare(
+    frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn], name: str, wanted: Sequence[str], *, spreads: bool
+) -> DataFrame:
+    """Tidy, parse, bound and judge in projections of their own, so that each value is worked out once."""
     types = {field.name: field.dataType for field in frame.schema}
     owned = [(column, source) for column in columns for source in column.sources]
-    parts = [_Part(column, source, f"_tidy {number}", f"_parsed {number}") for number, (column, source) in enumerate(owned)]
+    names = ("_tidy", "_read", "_parsed")
+    parts = [_Part(*one, *(f"{name} {number}" for name in names)) for number, one in enumerate(owned)]
     for part in parts:
         check_type(part.column, part.source, types[part.source], place=f"sources.{name}")
     has_corrupt = CORRUPT in types
     kept = [source_column(source) for source in [*wanted, *([CORRUPT] if has_corrupt else [])]]
     kind = _format(name, spec)
     file = F.col("_metadata.file_path") if kind.has_files else F.lit(None).cast("string")
-    rows = _spread(frame.select(*kept, file.alias("_source_file")), kind, spec)
+    rows = frame.select(*kept, file.alias("_source_file"))
+    rows = _spread(rows, kind, spec) if spreads else rows
     tidied = rows.select(
         F.struct(*kept).alias("_raw"),
         # A null alone adds nothing to a hash, in whichever column it stands.
@@ -133,8 +143,11 @@ def _declare(frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn]
         "_source_file",
         *(tidy(one.source, types[one.source], kind=one.column.kind, remove=one.column.remove).alias(one.tidied) for one in parts),
     )
-    parsed = tidied.withColumns(
-        {one.parsed: parse(one.column, one.tidied, types[one.source], spec=spec, is_decoded=kind.is_text) for one in parts}
+    values = {one: parse(one.column, one.tidied, types[one.source], spec=spec, is_decoded=kind.is_text) for one in parts}
+    dear = {one.read: value for one, value in values.items() if is_dear(one.column, types[one.source])}
+    read = tidied.withColumns(dear) if dear else tidied
+    parsed = read.withColumns(
+        {one.parsed: bound(one.column, F.col(one.read) if one.read in dear else value) for one, value in values.items()}
     )
     rules = [(column.reason, _is_broken(column, [one for one in parts if one.column is column])) for column in columns]
     if has_corrupt:
@@ -153,11 +166,12 @@ def _declare(frame: DataFrame, spec: SourceSpec, columns: Sequence[SourceColumn]
 
 @dataclass(frozen=True)
 class _Part:
-    """A source column of a declared one, and what it is called once tidied and once parsed."""
+    """A source column of a declared one, and what it is called once tidied, once read and once bounded."""
 
     column: SourceColumn
     source: str
     tidied: str
+    read: str
     parsed: str
 
 
@@ -177,6 +191,15 @@ def _spread(frame: DataFrame, kind: Format, spec: SourceSpec) -> DataFrame:
     files = frame.inputFiles()
     is_small = size_of(frame) <= SMALL_BYTES
     return frame if is_small or len(files) >= cores or kind.splits(files, spec, cores) else frame.repartition(cores)
+
+
+def bound_bytes(spec: SourceSpec, row_bytes: int) -> int | None:
+    """Return the bytes that a source's rows of so many each take at most in this process, None where its files do not tell."""
+    urls = [(path, urlparse(path)) for path in spec.paths]
+    local = [Path(unquote(url.path) if url.scheme else path) for path, url in urls if url.scheme in ("", "file")]
+    if len(local) < len(urls) or not all(path.exists() for path in local):
+        return None
+    return FORMATS[spec.format].bound(local, row_bytes)
 
 
 def measure_sources(sources: Sources) -> int | None:

@@ -2,21 +2,31 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import dataset
 from pyspark.sql import DataFrame, SparkSession
 
 from segmentation.config.sources import SourceSpec
 from segmentation.ingest.scan import java_charset, read_first_line, spans_bytes
+from segmentation.warehouse.arrow_store import count_records
 
 _MOST_HEADERS = 200  # files of which the first lines are compared
+_PACKED = (".gz", ".bz2", ".zst", ".xz")
+_TEXT_GROWS = 4  # the two letters of "7," become a number of eight bytes
 CORRUPT = "_segmentation_unreadable"  # no name that a source has
 
 
 def _never(files: Sequence[str], spec: SourceSpec, cores: int) -> bool:
     return False
+
+
+def _unknown(paths: Sequence[Path], row_bytes: int) -> int | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,7 @@ class Format:
     is_text : values are decoded from text, in which letters may be broken
     is_measured : the bytes of its files say how much there is to read
     splits : whether Spark itself cuts the files into as many parts as there are cores
+    bound : the bytes that rows of so many each, in files of this machine, take at most in this process; None if unknown
     """
 
     open: Callable[[SparkSession, SourceSpec, Sequence[str]], DataFrame]
@@ -37,6 +48,7 @@ class Format:
     is_measured: bool = True
     is_text: bool = False
     splits: Callable[[Sequence[str], SourceSpec, int], bool] = _never
+    bound: Callable[[Sequence[Path], int], int | None] = _unknown
 
 
 def _open_csv(spark: SparkSession, spec: SourceSpec, paths: Sequence[str]) -> DataFrame:
@@ -88,9 +100,7 @@ def _open_json(spark: SparkSession, spec: SourceSpec, paths: Sequence[str]) -> D
 
 
 def _splits_text(files: Sequence[str], spec: SourceSpec, cores: int) -> bool:
-    return not (spec.multiline or spans_bytes(spec.encoding)) and not any(
-        file.endswith((".gz", ".bz2", ".zst", ".xz")) for file in files
-    )
+    return not (spec.multiline or spans_bytes(spec.encoding)) and not any(file.endswith(_PACKED) for file in files)
 
 
 def _splits_parquet(files: Sequence[str], spec: SourceSpec, cores: int) -> bool:
@@ -101,10 +111,29 @@ def _splits_parquet(files: Sequence[str], spec: SourceSpec, cores: int) -> bool:
     return bool(sum(pq.read_metadata(unquote(file)).num_row_groups for file in local) >= 4 * cores)
 
 
+def _bound_parquet(paths: Sequence[Path], row_bytes: int) -> int | None:
+    try:
+        return sum(int(dataset.dataset(path, format="parquet").count_rows()) for path in paths) * row_bytes
+    except (pa.ArrowException, OSError):  # Spark says what is wrong with them
+        return None
+
+
+def _bound_delta(paths: Sequence[Path], row_bytes: int) -> int | None:
+    rows = count_records(str(paths[0]))
+    return None if rows is None else rows * row_bytes
+
+
+def _bound_text(paths: Sequence[Path], row_bytes: int) -> int | None:
+    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
+    if any(file.suffix in _PACKED for file in files):
+        return None
+    return _TEXT_GROWS * sum(file.stat().st_size for file in files)
+
+
 FORMATS: Mapping[str, Format] = {
-    "csv": Format(_open_csv, is_text=True, splits=_splits_text),
-    "parquet": Format(lambda spark, _, paths: spark.read.parquet(*paths), splits=_splits_parquet),
-    "delta": Format(lambda spark, _, paths: spark.read.format("delta").load(paths[0]), is_measured=False),
-    "json": Format(_open_json, is_text=True, splits=_splits_text),
+    "csv": Format(_open_csv, is_text=True, splits=_splits_text, bound=_bound_text),
+    "parquet": Format(lambda spark, _, paths: spark.read.parquet(*paths), splits=_splits_parquet, bound=_bound_parquet),
+    "delta": Format(lambda spark, _, paths: spark.read.format("delta").load(paths[0]), is_measured=False, bound=_bound_delta),
+    "json": Format(_open_json, is_text=True, splits=_splits_text, bound=_bound_text),
     "table": Format(lambda spark, _, paths: spark.table(paths[0]), has_files=False, is_measured=False),
 }

@@ -174,6 +174,16 @@ class ArrowStore:
             raise _failed(self.place(table), "a Delta table that can be read", error) from error
 
 
+def count_records(place: str) -> int | None:
+    """Return the rows that the log of a Delta table has, None where it does not say or delta-rs cannot read it."""
+    try:
+        files = pa.table(DeltaTable(place).get_add_actions(flatten=True))
+    except (DeltaError, OSError):
+        return None
+    numbers = files["num_records"].to_pylist() if "num_records" in files.column_names else [None]
+    return None if None in numbers else sum(numbers)
+
+
 def _count(stored: DeltaTable, run_id: str) -> int:
     files = pa.table(stored.get_add_actions(flatten=True))
     rows = zip(files["partition.run_id"].to_pylist(), files["num_records"].to_pylist(), strict=True)

@@ -4,7 +4,10 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
+from pyarrow import parquet
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -12,7 +15,7 @@ from segmentation.config.sources import SourceSpec
 from segmentation.errors import SourceError
 from segmentation.ingest.causes import readable
 from segmentation.ingest.columns import SourceColumn
-from segmentation.ingest.files import read_source
+from segmentation.ingest.files import bound_bytes, read_source
 
 ID = SourceColumn("customer_id", ("id",), "text", remove=r"\.0$")
 AMOUNT = SourceColumn("amount", ("amount",), "money")
@@ -114,3 +117,25 @@ def test_several_columns_add_up_with_null_as_nothing(spark: SparkSession, tmp_pa
     rows = read(spark, tmp_path / "t.csv", ID, SourceColumn("discount", ("a", "b"), "money"))
 
     assert sorted((row["customer_id"], float(row["discount"])) for row in rows) == [("1", 1.5), ("2", 3.25)]
+
+
+def test_files_say_how_much_of_this_process_their_rows_take(tmp_path: Path) -> None:
+    rows, days = pa.table({"id": ["a", "b", "c"]}), tmp_path / "month=1"
+    days.mkdir()
+    parquet.write_table(rows, days / "some #1.parquet")
+    (days / "_SUCCESS").write_text("")
+    (tmp_path / "broken").write_text("no Parquet")
+    write_deltalake(tmp_path / "delta", rows)
+    write_deltalake(tmp_path / "delta", rows, mode="append")
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "t.csv").write_text("id\na\n")
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"id\na\n"))
+
+    def bound(form: str, path: Any) -> int | None:
+        return bound_bytes(SourceSpec.model_validate({"format": form, "path": str(path)}), 100)
+
+    assert [bound("parquet", path) for path in (days, days / "some #1.parquet", days.as_uri())] == [300, 300, 300]
+    assert [bound("parquet", path) for path in (tmp_path / "month=*", tmp_path / "broken", "s3://b/k")] == [None, None, None]
+    assert (bound("delta", tmp_path / "delta"), bound("delta", days)) == (600, None)
+    assert (bound("csv", tmp_path / "text"), bound("json", tmp_path / "text" / "t.csv")) == (20, 20)
+    assert (bound("csv", tmp_path / "t.csv.gz"), bound("table", "t")) == (None, None)
