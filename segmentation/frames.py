@@ -1,9 +1,12 @@
-"""Tables as Spark frames: their schema, and the check that a frame has it."""
+"""Tables as Spark frames: their schema, the check that a frame has it, and counts while one is written."""
 
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import Column as Aggregate
+from pyspark.sql import DataFrame, Observation
 from pyspark.sql import types as T
 
 from segmentation.tables import BOOLEAN, DATE, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, Table, decimal_digits
@@ -54,6 +57,25 @@ def conform(frame: DataFrame, table: Table) -> DataFrame:
         raise ValueError(f"{table.name}: {'; '.join(wrong)}")
     names = [one.name for one in table.columns]
     return frame if list(found) == names else frame.selectExpr(*(f"`{name}`" for name in names))
+
+
+def aggregate(frame: DataFrame, aggregates: Sequence[Aggregate]) -> dict[str, Any]:
+    """Return aggregates of a frame by name; a Spark job."""
+    return frame.agg(*aggregates).collect()[0].asDict()
+
+
+def observe(frame: DataFrame, aggregates: Sequence[Aggregate]) -> tuple[DataFrame, Callable[[], dict[str, Any]]]:
+    """Return a frame that is aggregated while it is written, and what then tells ``aggregate`` of it."""
+    seen = Observation()
+
+    def tell() -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = seen.get
+        except Py4JJavaError:  # a catalog's CREATE TABLE AS SELECT tells nothing of what it saw
+            return aggregate(frame, aggregates)
+        return found
+
+    return frame.observe(seen, *aggregates), tell
 
 
 def _metadata(one: Column) -> dict[str, str]:

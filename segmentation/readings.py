@@ -42,7 +42,6 @@ from segmentation.warehouse.questions import find_limits
 
 LIKE_SHARE = 0.99  # of a segment's training customers are as near; who is farther is unlike them
 MEMBERS = "members"  # no table: the features with their segments
-_NUMBER_BYTES = 8
 
 
 def attribute_columns(customers: CustomersSource | None) -> tuple[Column, ...]:
@@ -130,24 +129,22 @@ def place_here(run: Run, known: dict[str, Any]) -> pa.Table | None:
     ``segment_id``, the smallest in a tie. None where they do not fit into ``clustering.driver_mb`` or Spark alone reads
     them; of a run that trains; and of a model that is not the nearest centre's.
     """
+    features = run.hands.tables.pop(FEATURES.name, None)
     if run.scored_with is None or not run.lake.is_plain or not (model := constants_of(run, run.scored_with)).is_nearest:
         return None
     names = {*_used_columns(run.config, known), *model.columns}
     numbers = len(names) + len(model.centers[0])
-    if not fits_here(run, known["customers"], numbers=numbers):
+    if not run.fits(known["customers"], numbers=numbers):
         return None
     if MEMBERS not in run.hands.tables:
-        customers = run.lake.read_arrow(FEATURES, ("customer_id", *names), run_id=run.run_id)
+        if features is None:
+            features = run.lake.read_arrow(FEATURES, ("customer_id", *names), run_id=run.run_id)
+        customers = features.select(["customer_id", *names]).sort_by("customer_id")  # sums of floats depend on the order
         points = model.points(customers)
         listed = pa.FixedSizeListArray.from_arrays(pa.array(points.ravel()), points.shape[1])
         placed = customers.append_column("features", listed).append_column("segment_id", pa.array(model.place(points)[0]))
         run.hands.tables[MEMBERS] = placed
     return run.hands.tables[MEMBERS]
-
-
-def fits_here(run: Run, customers: int, *, numbers: int) -> bool:
-    """Say whether customers with so many numbers each are few enough for this process."""
-    return customers * numbers * _NUMBER_BYTES <= run.config.clustering.driver_bytes
 
 
 def _used_columns(config: Config, known: Mapping[str, Any]) -> list[str]:
@@ -248,7 +245,8 @@ def check_frozen(run: Run) -> None:
     ModelError
         If it is not, or the model was saved by a version that kept no constants.
     """
-    needed = {row["source_column"] for row in run.read_model_rows(PREPARATION)}
+    assert run.scored_with is not None  # only a score has a frozen model
+    needed = constants_of(run, run.scored_with).columns
     if not needed:
         raise ModelError(f"--model {run.scored_with}", expected="a run with the table preparation", found="none; run it again")
     shares = computed_shares(run.read_model_rows(RUNS)[0])

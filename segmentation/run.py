@@ -17,9 +17,12 @@ from segmentation.errors import ConfigError, PublishError
 from segmentation.frames import Customers
 from segmentation.gauge import name_step, named_step
 from segmentation.parallel import in_threads, side_by_side
-from segmentation.tables import FAILED, PUBLISHED, RUNNING, RUNS, Rows, Table
+from segmentation.tables import FAILED, PUBLISHED, RUNNING, RUNS, STRING, Rows, Table
 from segmentation.warehouse.lake import Lake
 from segmentation.warehouse.session import delta_version
+
+_NUMBER_BYTES = 8
+_TEXT_BYTES = 32
 
 
 @dataclass
@@ -114,7 +117,7 @@ class Run:
             self.hands.written[table.name] = self.lake.store.count(table, self.run_id)
 
     def write_arrow(self, rows: pa.Table, table: Table) -> None:
-        """Replace this run's slice of a table by rows of Arrow, which the next stage reads back."""
+        """Replace this run's slice of a table by rows of Arrow."""
         self.lake.replace(rows, table, run_id=self.run_id)
         self.hands.written[table.name] = rows.num_rows
 
@@ -125,6 +128,14 @@ class Run:
         with named_step(self.lake.spark.sparkContext, f"write {table.name}"):
             self.lake.take_over(table, self.taken_from, run_id=self.run_id, rows=rows)
         self.hands.written[table.name] = rows
+
+    def takes_in(self, size: int) -> bool:
+        """Say whether rows of so many bytes come into this process: of a score, which then goes on with them here."""
+        return self.scored_with is not None and self.lake.is_plain and size <= self.config.clustering.driver_bytes
+
+    def fits(self, rows: int, *, numbers: int) -> bool:
+        """Say whether rows with so many numbers each are few enough for this process."""
+        return rows * numbers * _NUMBER_BYTES <= self.config.clustering.driver_bytes
 
     def hold(self, frame: DataFrame) -> DataFrame:
         """Return ``frame`` cached until ``let_go`` or the end of the run."""
@@ -137,6 +148,11 @@ class Run:
             if frame is not but:
                 frame.unpersist()
         self.hands.held[:] = [frame for frame in self.hands.held if frame is but]
+
+
+def row_bytes(table: Table) -> int:
+    """Return the bytes of a row in this process; an id or a level counts as a text of usual length."""
+    return sum(_TEXT_BYTES if one.type == STRING else _NUMBER_BYTES for one in table.columns)
 
 
 def read_run(run: Run) -> dict[str, Any] | None:

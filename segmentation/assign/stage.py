@@ -29,7 +29,7 @@ from segmentation.assign.movement import HANDED_ON, Former, count_moves, read_hi
 from segmentation.clustering.members import Members, evaluate_by_spark, measure_members, measure_points
 from segmentation.clustering.placing import read_points
 from segmentation.frames import Customers
-from segmentation.readings import constants_of, find_members, fits_here, load_model_of, place_members, read_limits
+from segmentation.readings import constants_of, find_members, load_model_of, place_members, read_limits
 from segmentation.run import Run, check_featured, note
 from segmentation.score_sql import read_centers
 from segmentation.small_groups import find_hidden
@@ -158,7 +158,7 @@ def _fits(run: Run, known: Mapping[str, Any], looked_at: str | None, *, numbers:
     customers = known["customers"]
     if looked_at is not None and run.lake.is_plain:
         customers = max(customers, run.lake.store.count(ASSIGNMENTS, looked_at))
-    return run.lake.is_plain and fits_here(run, customers, numbers=numbers)
+    return run.lake.is_plain and run.fits(customers, numbers=numbers)
 
 
 def _measure(members: Customers, segments: int) -> list[Members | None]:

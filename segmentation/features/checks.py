@@ -18,7 +18,7 @@ _JUMP = 2.0
 _LATE_SHARE, _COMMON_SHARE = 0.05, 0.1
 OF_COUNTS = ("after_as_of", "jump")  # the checks of ``check_counts``
 # What exports write where there is no customer, in small letters: all of these lines would be one customer's.
-_NOBODY = ("null", "none", "nan", "na", "n/a", "#n/a", "nil", "undefined", "unknown", "-", "--", "?", "total", "sum")
+NOBODY = ("null", "none", "nan", "na", "n/a", "#n/a", "nil", "undefined", "unknown", "-", "--", "?", "total", "sum")
 MOST_IDS = 100_000  # ids with letters beyond ASCII that are looked at one by one
 
 
@@ -30,7 +30,7 @@ def observed(*, has_orders: bool, numbers: Sequence[str]) -> list[Column]:
         F.count_if(F.lower("customer_id") != F.col("customer_id")).alias("with_capitals"),
         F.count_if(F.upper("customer_id") != F.col("customer_id")).alias("with_small_letters"),
         F.count_if(is_beyond_ascii()).alias("beyond"),
-        F.count_if(F.lower("customer_id").isin(*_NOBODY)).alias("nobody"),
+        F.count_if(F.lower("customer_id").isin(*NOBODY)).alias("nobody"),
         F.count_if(F.col("recency_days").isNotNull()).alias("with_orders"),
         *days,
         *(F.coalesce(F.min(name) == F.max(name), F.lit(True)).alias(f"constant {name}") for name in numbers),

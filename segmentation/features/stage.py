@@ -1,7 +1,11 @@
 """``transactions`` and ``customers`` to ``features``, laid out for all that follows."""
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
+import pyarrow as pa
+from pyspark.sql import Column as Aggregate
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -16,70 +20,126 @@ from segmentation.features.checks import (
     is_beyond_ascii,
     observed,
 )
+from segmentation.features.here import list_features, observe_here
 from segmentation.features.orders import build_features as join_features
 from segmentation.features.orders import build_order_features, name_shares, rank_categories
+from segmentation.frames import aggregate, conform
 from segmentation.readings import attribute_columns, computed_shares, customers_table
-from segmentation.run import Run, check_begun, note
-from segmentation.tables import CHECKS, DOUBLE, FEATURES, KEPT, ROW_COUNTS, RUNS, TRANSACTIONS, Column, Rows
+from segmentation.run import Run, check_begun, note, row_bytes
+from segmentation.tables import (
+    CHECKS,
+    CUSTOMERS,
+    DOUBLE,
+    FEATURES,
+    KEPT,
+    ROW_COUNTS,
+    RUNS,
+    STRING,
+    TRANSACTIONS,
+    Column,
+    Rows,
+    Table,
+)
 from segmentation.warehouse.champions import find_champion
 from segmentation.warehouse.mending import find_shown
 
 
 def build_features(run: Run) -> str:
-    """Summarise transactions and attributes per customer, and lay the customers out for all that follows."""
+    """Summarise transactions and attributes per customer, and lay the customers out for all that follows by Spark."""
     check_begun(run)
     run.step("sum up customers")
-    config = run.config
-    orders, categories = None, dict[str, str]()
-    if config.sources.transactions is not None:
-        assert config.as_of is not None  # load_config asks for it
-        transactions = run.read(TRANSACTIONS)
-        shares = config.features.category_shares
-        if run.scored_with:  # the model knows these columns and no others
-            categories = computed_shares(run.read_model_rows(RUNS)[0])
-        elif shares is not None:
-            top = rank_categories(transactions, top=shares.top).collect() if shares.top else []
-            categories = name_shares(shares.categories or [row["category"] for row in top])
-        orders = build_order_features(
-            transactions, as_of=config.as_of, max_quantity=config.features.max_quantity, categories=categories
-        )
-    customers = None
-    if config.sources.customers is not None:
-        customers = run.read(customers_table(config.sources.customers))
-        customers = customers.select("run_id", "customer_id", *config.sources.customers.attributes)
+    config, use = run.config, run.config.features.use
+    orders, categories = _sum_up_orders(run)
+    has_orders = orders is not None
     extra = tuple(Column(name, DOUBLE, f"net spend on {one} / net spend, 0 to 1") for name, one in categories.items())
     table = FEATURES.widened(extra + attribute_columns(config.sources.customers))
-    features = join_features(orders, customers, table, run_id=run.run_id, as_of=config.as_of)
-    laid_out, bound, partitions = _lay_out(run, features)
+    numbers = [one.name for one in table.columns if one.type != STRING and one.name in use and use[one.name].role == "cluster"]
+    at_hand = run.hands.tables.pop(CUSTOMERS.name, None)
+    if at_hand is not None and not has_orders:
+        rows = list_features(at_hand, table, as_of=config.as_of)
+        bound, seen, ids = len(rows), *_write_here(run, rows, table, numbers, has_orders=has_orders)
+    else:
+        features = join_features(orders, _attributes(run), table, run_id=run.run_id, as_of=config.as_of)
+        counted, bound = _bound(run, features)
+        if run.takes_in(bound * row_bytes(table)):
+            seen, ids = _write_here(run, conform(counted, table).toArrow(), table, numbers, has_orders=has_orders)
+        else:
+            seen, ids = _lay_out(run, counted, bound, table, observed(has_orders=has_orders, numbers=numbers))
+    run.let_go(but=run.hands.frames.get(FEATURES.name))
+    run.step("look for what is odd")
+    suspicions = _suspect(run, seen, ids)
+    run.write_rows(([*(row for row in run.read_rows(CHECKS) if row["stage"] == "ingest"), *suspicions], CHECKS))
+    note(
+        run,
+        customers=seen["customers"],
+        layout_partitions=_count_partitions(run, bound),
+        category_shares=json.dumps(categories, ensure_ascii=False),
+    )
+    return f"{len(BY_NAME) if has_orders else 0} order features, {len(table.columns) - len(FEATURES.columns)} others"
+
+
+def _sum_up_orders(run: Run) -> tuple[DataFrame | None, dict[str, str]]:
+    """Return the order features, None without transactions, and the category of each share by its column."""
+    config, categories = run.config, dict[str, str]()
+    if config.sources.transactions is None:
+        return None, categories
+    assert config.as_of is not None  # load_config asks for it
+    transactions = run.read(TRANSACTIONS)
+    shares = config.features.category_shares
+    if run.scored_with:  # the model knows these columns and no others
+        categories = computed_shares(run.read_model_rows(RUNS)[0])
+    elif shares is not None:
+        top = rank_categories(transactions, top=shares.top).collect() if shares.top else []
+        categories = name_shares(shares.categories or [row["category"] for row in top])
+    how: dict[str, Any] = {"as_of": config.as_of, "max_quantity": config.features.max_quantity, "categories": categories}
+    return build_order_features(transactions, **how), categories
+
+
+def _attributes(run: Run) -> DataFrame | None:
+    """Return the customers with their attributes, None without such a source."""
+    source = run.config.sources.customers
+    if source is None:
+        return None
+    return run.read(customers_table(source)).select("run_id", "customer_id", *source.attributes)
+
+
+def _write_here(
+    run: Run, rows: pa.Table, table: Table, numbers: Sequence[str], *, has_orders: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Write the features from this process and hand them on to it; return what is counted of them."""
+    run.write_arrow(rows, table)
+    run.hands.tables[FEATURES.name] = rows
+    return observe_here(rows, numbers=numbers, has_orders=has_orders)
+
+
+def _lay_out(
+    run: Run, features: DataFrame, bound: int, table: Table, counts: Sequence[Aggregate]
+) -> tuple[dict[str, Any], list[str]]:
+    """Write the features in the canonical layout, cached, and hand them on; return what ``observe_here`` does."""
+    laid_out = run.hold(lay_out(features, partitions=_count_partitions(run, bound)))
     run.write_frame(laid_out, table, rows=bound)
     run.hands.frames[FEATURES.name] = laid_out
-    run.let_go(but=laid_out)
-    run.step("look for what is odd")
-    count = run.lake.store.count(FEATURES, run.run_id)
-    suspicions = _suspect(run, laid_out)
-    run.write_rows(([*(row for row in run.read_rows(CHECKS) if row["stage"] == "ingest"), *suspicions], CHECKS))
-    note(run, customers=count, layout_partitions=partitions, category_shares=json.dumps(categories, ensure_ascii=False))
-    return f"{len(BY_NAME) if orders is not None else 0} order features, {len(table.columns) - len(FEATURES.columns)} others"
+    seen, ids = aggregate(laid_out, counts), list[str]()
+    seen["folded"] = seen["customers"]
+    if can_differ_by_case(seen):
+        seen["folded"] = aggregate(laid_out, [F.count_distinct(F.lower("customer_id")).alias("folded")])["folded"]
+    if 0 < seen["beyond"] <= MOST_IDS:
+        ids = [row["customer_id"] for row in laid_out.where(is_beyond_ascii()).select("customer_id").collect()]
+    return seen, ids
 
 
-def _suspect(run: Run, laid_out: DataFrame) -> Rows:
-    """Return rows of ``tables.CHECKS`` about the customers, and about the rows beside those of the run before."""
-    use = run.config.features.use
-    numbers = [name for name, kind in laid_out.dtypes if name in use and use[name].role == "cluster" and kind != "string"]
-    has_orders = run.config.sources.transactions is not None
-    row = laid_out.agg(*observed(has_orders=has_orders, numbers=numbers)).collect()[0].asDict()
-    row["folded"] = row["customers"]
-    if can_differ_by_case(row):
-        row["folded"] = laid_out.agg(F.count_distinct(F.lower("customer_id"))).collect()[0][0]
-    ids = []
-    if 0 < row["beyond"] <= MOST_IDS:
-        ids = [one["customer_id"] for one in laid_out.where(is_beyond_ascii()).select("customer_id").collect()]
+def _count_partitions(run: Run, bound: int) -> int:
+    return run.config.clustering.partitions or count_partitions(bound)
+
+
+def _suspect(run: Run, seen: dict[str, Any], ids: list[str]) -> Rows:
+    """Return rows of ``tables.CHECKS`` about the customers, by ``observed``, and about the rows beside the run before's."""
     kept = {one["source"]: one["rows"] for one in run.read_rows(ROW_COUNTS) if one["outcome"] == KEPT}
     overlap: Rows = []
-    if has_orders and "customers" in kept:
-        sources = {"with_orders": row["with_orders"], "with_attributes": kept["customers"]}
-        overlap = check_overlap(row["customers"], **sources, min_cell=run.config.privacy.min_cell)
-    return [*check_customers(row, ids=ids, min_cell=run.config.privacy.min_cell), *overlap, *compare_counts(run)]
+    if run.config.sources.transactions is not None and "customers" in kept:
+        sources = {"with_orders": seen["with_orders"], "with_attributes": kept["customers"]}
+        overlap = check_overlap(seen["customers"], **sources, min_cell=run.config.privacy.min_cell)
+    return [*check_customers(seen, ids=ids, min_cell=run.config.privacy.min_cell), *overlap, *compare_counts(run)]
 
 
 def compare_counts(run: Run) -> Rows:
@@ -90,20 +150,16 @@ def compare_counts(run: Run) -> Rows:
     return check_counts(run.read_rows(ROW_COUNTS), counts, before_id=before["run_id"] if before else None)
 
 
-def _lay_out(run: Run, features: DataFrame) -> tuple[DataFrame, int, int]:
-    """Return the features in the canonical layout, cached; a bound of their number; and the partitions."""
-    asked = run.config.clustering.partitions
+def _bound(run: Run, features: DataFrame) -> tuple[DataFrame, int]:
+    """Return the features, cached where they had to be counted, and their number or a bound of it."""
     sources = {"transactions", "customers"}
     kept = {
         row["source"]: row["rows"] for row in run.read_rows(ROW_COUNTS) if row["outcome"] == KEPT and row["source"] in sources
     }
     bound = sum(kept.values())
     is_counted = "transactions" not in kept  # then every row is a customer
-    if asked or is_counted or count_partitions(bound) == 1:
-        partitions = asked or count_partitions(bound)
-        return run.hold(lay_out(features, partitions=partitions)), bound, partitions
+    if run.config.clustering.partitions or is_counted or count_partitions(bound) == 1:
+        return features, bound
     # Only a count tells the partitions, and counting is working it all out.
     counted = run.hold(features)
-    customers = counted.count()
-    partitions = count_partitions(customers)
-    return run.hold(lay_out(counted, partitions=partitions)), customers, partitions
+    return counted, counted.count()

@@ -1,11 +1,39 @@
 """Raw customer and product rows in, one row per key out."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from segmentation.frames import conform
 from segmentation.ingest.reasons import add_reasons, is_kept
 from segmentation.tables import Table
+
+
+@dataclass(frozen=True)
+class KeyRule:
+    """A row per ``key``; of customers ``buyers``, rows of ``tables.TRANSACTIONS``, are the lines without which none is kept."""
+
+    key: str
+    buyers: DataFrame | None = None
+
+    @property
+    def counts(self) -> list[Column]:
+        """``rows``, those with a key as ``keys``, and different ones as ``ids``, as aggregates for ``is_kept_by``."""
+        # Of two keys with one hash the rows are ranked for nothing, and no harm is done.
+        different = F.count_distinct(F.when(F.col(self.key).isNotNull(), F.xxhash64(self.key)))
+        return [F.count("*").alias("rows"), F.count(self.key).alias("keys"), different.alias("ids")]
+
+    def is_kept_by(self, row: Mapping[str, Any]) -> bool:
+        """Say of a row of ``counts`` whether no key comes twice."""
+        return bool(row["keys"] == row["ids"])
+
+    def judge(self, frame: DataFrame, *, is_kept: bool) -> DataFrame:
+        """Append to ``reasons``; rows of the same key are ranked only where there are some."""
+        judged = (judge_missing_keys if is_kept else judge_keys)(frame, key=self.key)
+        return judged if self.buyers is None else judge_orders(judged, self.buyers)
 
 
 def judge_missing_keys(frame: DataFrame, *, key: str) -> DataFrame:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -110,6 +112,12 @@ def tallies(**conditions: Column) -> list[Column]:
             *(F.sum(F.when(condition, half)).alias(f"{name}_{place}") for place, half in halves.items()),
         )
     ]
+
+
+def add_up(row_hash: npt.NDArray[np.int64]) -> Tally:
+    """Return the tally of rows in this process by their hashes, shape (rows,)."""
+    low = (row_hash & np.int64(2**32 - 1)) - np.int64(2**31)
+    return Tally(len(row_hash), int(low.sum()), int((row_hash >> np.int64(32)).sum()))
 
 
 def read_tally(row: Mapping[str, Any], name: str) -> Tally:

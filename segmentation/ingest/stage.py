@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
-from pyspark.sql import Column, DataFrame, Observation, Row
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from segmentation.config.sources import CustomersSource
 from segmentation.errors import QualityError
+from segmentation.frames import aggregate, observe
 from segmentation.ingest.causes import readable
-from segmentation.ingest.customers import build_customers, judge_keys, judge_missing_keys, judge_orders
+from segmentation.ingest.columns import source_column
+from segmentation.ingest.customers import KeyRule, build_customers
 from segmentation.ingest.dates import check_dates, suggest_pattern
 from segmentation.ingest.declared import declare_columns, declare_conditions
-from segmentation.ingest.files import SMALL_BYTES, read_source, size_of, stamp_sources, told
+from segmentation.ingest.files import SMALL_BYTES, bound_bytes, read_source, size_of, stamp_sources, told
+from segmentation.ingest.here import has_twice, part_customers
 from segmentation.ingest.reasons import (
     OBJECTION,
     Tally,
@@ -43,7 +47,7 @@ from segmentation.ingest.transactions import (
     uncategorised,
 )
 from segmentation.readings import customers_table
-from segmentation.run import Run, begin_run, note
+from segmentation.run import Run, begin_run, note, row_bytes
 from segmentation.tables import CHECKS, KEPT, PUBLISHED, QUARANTINE, ROW_COUNTS, TRANSACTIONS, Rows
 from segmentation.warehouse.lake import COLLECTED_ROWS
 
@@ -52,6 +56,7 @@ _KEYS = {
     "products": ("product_id",),
     **dict.fromkeys(("customers", "objections"), ("customer_id",)),
 }
+_WRITTEN = ("transactions", "customers")
 
 
 def ingest(run: Run) -> str:
@@ -65,13 +70,14 @@ def ingest(run: Run) -> str:
             if getattr(run.config.sources, name) is not None:
                 run.step(f"read {name}")
                 judged[name] = _judge(run, name, judged, only_look=is_published)
+                if name == "objections":
+                    _check_objections(run, judged[name])
         run.step("count rows set aside")
         aside, counts = _count_aside(run, judged)
         note(run, input_fingerprint=_fingerprint(counts), **stamp)
-        if is_published and "transactions" in judged:
-            _write_transactions(run, judged["transactions"].frame, tallies(read=F.lit(True), kept=is_kept()), is_small=False)
-        if "customers" in judged:
-            _write_customers(run, judged["customers"])
+        if is_published:
+            for name in (one for one in _WRITTEN if one in judged):
+                _write(run, name, judged[name].frame, tallies(kept=is_kept()), rows=judged[name].kept.rows)
         run.write_rows((counts, ROW_COUNTS), (_suspect(run, judged, counts), CHECKS))
         rows, kept = sum(row["rows"] for row in counts), sum(row["rows"] for row in counts if row["outcome"] == KEPT)
         if aside is None:
@@ -104,42 +110,76 @@ class Judged:
 
 
 def _judge(run: Run, name: str, judged: dict[str, Judged], *, only_look: bool) -> Judged:
+    """Judge the rows of a source, and unless it is only looked at write those that its table keeps, in the same pass."""
     spec = getattr(run.config.sources, name)
     conditions = declare_conditions(run.config.rules, name)
+    looks = only_look or name not in _WRITTEN
     with readable(f"sources.{name} ({told(spec)})"):
-        raw = read_source(run.lake.spark, name, spec, declare_columns(spec, as_of=run.config.as_of))
-        if name in ("transactions", "customers") and "objections" in judged:
+        here = name == "customers" and not looks and _takes_in(run, spec)
+        # This process takes in one part as soon as several.
+        raw = read_source(run.lake.spark, name, spec, declare_columns(spec, as_of=run.config.as_of), spreads=not here)
+        if name in _WRITTEN and "objections" in judged:
             raw = judge_objections(raw, judged["objections"].frame.where(is_kept()).select("customer_id"))
+        counts = [*tallies(read=F.lit(True), kept=is_kept()), *breaches(conditions)]
         if name == "transactions":
-            frame, is_small = _judge_transactions(run, raw, judged, conditions), size_of(raw) <= SMALL_BYTES
-            counts = [*tallies(read=F.lit(True), kept=is_kept()), *breaches(conditions)]
-            if "products" in judged:
-                counts.append(uncategorised())
-            row = _look(frame, counts) if only_look else _write_transactions(run, frame, counts, is_small=is_small)
+            frame = _judge_transactions(run, raw, judged, conditions)
+            counts += [uncategorised()] if "products" in judged else []
+            bound = COLLECTED_ROWS if size_of(raw) <= SMALL_BYTES else None
+            row = aggregate(frame, counts) if looks else _write(run, name, frame, counts, rows=bound)
             return Judged.counted(frame, row, conditions)
-        raw = judge_conditions(raw, conditions, source=name)
-        if name == "customers" and "transactions" in judged and run.config.features.customers_without_orders == "exclude":
-            return _judge_keys(raw, conditions, key="customer_id", buyers=run.read(TRANSACTIONS))
-        return _judge_keys(raw, conditions, key="product_id" if name == "products" else "customer_id")
+        raw, rule = judge_conditions(raw, conditions, source=name), _key_rule(run, name, judged)
+        if here:
+            return _judge_here(run, raw, rule, conditions)
+        if looks:
+            return Judged.counted(*_look(raw, rule, counts), conditions)
+        of_keys = aggregate(raw, rule.counts)
+        frame = rule.judge(raw, is_kept=rule.is_kept_by(of_keys))
+        return Judged.counted(frame, _write(run, name, frame, counts, rows=of_keys["rows"]), conditions)
 
 
-def _judge_keys(raw: DataFrame, conditions: Sequence[Condition], *, key: str, buyers: DataFrame | None = None) -> Judged:
-    """Judge a source with a row per key; rank rows of the same key only where there are some."""
+def _look(raw: DataFrame, rule: KeyRule, counts: Sequence[Column]) -> tuple[DataFrame, dict[str, Any]]:
+    """Return the rows judged and ``counts`` of them; a second pass ranks them where a key comes twice."""
+    frame = rule.judge(raw, is_kept=True)
+    row = aggregate(frame, [*counts, *rule.counts])
+    if rule.is_kept_by(row):
+        return frame, row
+    frame = rule.judge(raw, is_kept=False)
+    return frame, aggregate(frame, counts)
 
-    def look(frame: DataFrame) -> tuple[DataFrame, Row]:
-        frame = frame if buyers is None else judge_orders(frame, buyers)
-        found = frame.agg(
-            *tallies(read=F.lit(True), kept=is_kept()),
-            *breaches(conditions),
-            F.count(key).alias("keys"),
-            F.count_distinct(key).alias("ids"),
-        )
-        return frame, found.collect()[0]
 
-    frame, row = look(judge_missing_keys(raw, key=key))
-    if row["keys"] > row["ids"]:
-        frame, row = look(judge_keys(raw, key=key))
-    return Judged.counted(frame, row.asDict(), conditions)
+def _key_rule(run: Run, name: str, judged: Mapping[str, Judged]) -> KeyRule:
+    """Return how a source with a row per key is judged."""
+    is_held = name == "customers" and "transactions" in judged and run.config.features.customers_without_orders == "exclude"
+    return KeyRule(_KEYS[name][0], run.read(TRANSACTIONS) if is_held else None)
+
+
+def _takes_in(run: Run, spec: CustomersSource) -> bool:
+    """Say whether the customers of a source come into this process."""
+    size = bound_bytes(spec, row_bytes(customers_table(spec))) if run.takes_in(0) else None
+    return size is not None and run.takes_in(size)
+
+
+def _judge_here(run: Run, raw: DataFrame, rule: KeyRule, conditions: Sequence[Condition]) -> Judged:
+    """Judge customers and write those kept, by one pass that brings all into this process; by two where an id comes twice."""
+    assert run.config.sources.customers is not None  # whose rows they are
+    table = customers_table(run.config.sources.customers)
+    names = [one.name for one in table.columns if one.name != "run_id"]
+    flags = {one.name: one.column for one in conditions if one.action != "quarantine"}
+
+    def collect(frame: DataFrame) -> pa.Table:
+        return frame.select(*map(source_column, (*names, *flags.values(), "_row_hash", "_is_kept"))).toArrow()
+
+    frame = rule.judge(raw, is_kept=True)
+    rows = collect(frame)
+    if has_twice(rows[rule.key]):
+        del rows
+        frame = rule.judge(raw, is_kept=False)
+        rows = collect(frame)
+    parted = part_customers(rows, names, flags, run_id=run.run_id)
+    run.write_arrow(parted.customers, table)
+    if run.config.sources.transactions is None:
+        run.hands.tables[table.name] = parted.customers
+    return Judged(frame, parted.read, parted.kept, parted.broken)
 
 
 def _judge_transactions(run: Run, raw: DataFrame, judged: dict[str, Judged], conditions: Sequence[Condition]) -> DataFrame:
@@ -163,21 +203,16 @@ def _judge_transactions(run: Run, raw: DataFrame, judged: dict[str, Judged], con
     return frame
 
 
-def _write_transactions(run: Run, judged: DataFrame, counts: Sequence[Column], *, is_small: bool) -> dict[str, Any]:
-    """Write the lines kept and work out ``counts`` of all in the same pass."""
-    seen = Observation()
-    watched = judged.observe(seen, *counts)
-    bound = COLLECTED_ROWS if is_small else None
-    run.write_frame(build_transactions(watched, run_id=run.run_id), TRANSACTIONS, rows=bound)
-    try:
-        found: dict[str, Any] = seen.get
-    except Py4JJavaError:  # a catalog's CREATE TABLE AS SELECT tells nothing of what it saw
-        return _look(judged, counts)
-    return found
-
-
-def _look(judged: DataFrame, counts: Sequence[Column]) -> dict[str, Any]:
-    return judged.agg(*counts).collect()[0].asDict()
+def _write(run: Run, name: str, judged: DataFrame, counts: Sequence[Column], *, rows: int | None) -> dict[str, Any]:
+    """Write the rows kept, at most ``rows`` (None: any number), and work out ``counts`` of all in the same pass."""
+    observed, tell = observe(judged, counts)
+    if name == "transactions":
+        run.write_frame(build_transactions(observed, run_id=run.run_id), TRANSACTIONS, rows=rows)
+    else:
+        assert run.config.sources.customers is not None  # only sources that are there are judged
+        table = customers_table(run.config.sources.customers)
+        run.write_frame(build_customers(observed, table, run_id=run.run_id), table, rows=rows)
+    return tell()
 
 
 def _suspect(run: Run, judged: Mapping[str, Judged], counts: Rows) -> Rows:
@@ -214,12 +249,6 @@ def _suggest(run: Run, judged: Judged) -> str:
     return suggest_pattern(judged.frame, column.source, column.format)
 
 
-def _write_customers(run: Run, judged: Judged) -> None:
-    assert run.config.sources.customers is not None  # only sources that are there are judged
-    table = customers_table(run.config.sources.customers)
-    run.write_frame(build_customers(judged.frame, table, run_id=run.run_id), table, rows=judged.kept.rows)
-
-
 def _count_aside(run: Run, judged: Mapping[str, Judged]) -> tuple[DataFrame | None, list[dict[str, Any]]]:
     """Return the rows set aside (None without any), cached, and the rows of ``tables.ROW_COUNTS``.
 
@@ -241,13 +270,10 @@ def _count_aside(run: Run, judged: Mapping[str, Judged]) -> tuple[DataFrame | No
     cleaning = run.config.cleaning
     for name in judged:
         found_of = {outcome: tally.rows for source, outcome, tally in tallied if source == name}
-        if name == "objections" and not found_of:
-            continue  # nobody objects
+        if name == "objections":  # checked before any other source was read
+            continue
         check_counts(found_of, source=name, max_set_aside_share=cleaning.max_set_aside_share)
         unreadable = count_unreadable(found_of)
-        if unreadable and name == "objections":  # whoever is not read would be profiled against their will
-            told_of = f"{unreadable:,} of {sum(found_of.values()):,}: {tell_reasons(found_of)}"
-            raise QualityError("sources.objections", expected="every row as declared", found=told_of)
         if unreadable > cleaning.max_unreadable_share * sum(found_of.values()):
             hint = _suggest(run, judged[name]) if "unreadable_ordered_at" in found_of else ""
             raise QualityError(
@@ -260,6 +286,24 @@ def _count_aside(run: Run, judged: Mapping[str, Judged]) -> tuple[DataFrame | No
         for source, outcome, tally in sorted(tallied, key=lambda one: one[:2])
     ]
     return aside, counts
+
+
+def _check_objections(run: Run, judged: Judged) -> None:
+    """Refuse objections of which one cannot be read, before any customer is stored: whoever is not read may have objected.
+
+    Raises
+    ------
+    QualityError
+    """
+    found = {KEPT: judged.kept.rows} if judged.kept.rows else {}
+    if judged.read.rows > judged.kept.rows:
+        aside = build_quarantine(judged.frame, source="objections", run_id=run.run_id, key=_KEYS["objections"])
+        found |= {row["outcome"]: row["aside_rows"] for row in count_aside(aside).collect()}
+    if found:  # or nobody objects
+        check_counts(found, source="objections", max_set_aside_share=run.config.cleaning.max_set_aside_share)
+    if unreadable := count_unreadable(found):
+        told_of = f"{unreadable:,} of {judged.read.rows:,}: {tell_reasons(found)}"
+        raise QualityError("sources.objections", expected="every row as declared", found=told_of)
 
 
 def _fingerprint(counts: list[dict[str, Any]]) -> str:

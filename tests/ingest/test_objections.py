@@ -100,3 +100,4 @@ def test_a_single_objection_that_cannot_be_read_stops_the_run(jvm: SparkSession,
         QualityError, match=r"sources\.objections: expected every row as declared, found 1 of 51: unreadable_customer_id 1"
     ):
         run_all(jvm, write(tmp_path, f"id\n{readable}x\x00y\n"), stages=("ingest",))
+    assert {path.name for path in (tmp_path / "w").iterdir()} & {"customers", "transactions"} == set()  # nobody is stored

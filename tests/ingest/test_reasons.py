@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from segmentation.errors import QualityError
 from segmentation.ingest.customers import judge_keys
-from segmentation.ingest.reasons import build_quarantine, check_counts, count_aside, is_kept, read_tally, tallies
+from segmentation.ingest.reasons import add_up, build_quarantine, check_counts, count_aside, is_kept, read_tally, tallies
 
 
 def frame(spark: SparkSession, ids: list[tuple[str | None, int]], partitions: int = 1):  # type: ignore[no-untyped-def]
@@ -31,6 +31,9 @@ def test_each_row_is_counted_once_and_found_again(spark: SparkSession) -> None:
     aside = quarantine.collect()
     seen = first_row(judged.agg(*tallies(read=F.lit(True), kept=is_kept()))).asDict()
 
+    hashes = judged.select("_row_hash").toArrow()["_row_hash"].to_numpy()
+
+    assert add_up(hashes) == read_tally(seen, "read")
     assert (read_tally(seen, "read").rows, read_tally(seen, "kept").rows) == (4, 2)
     assert counts == {"duplicate_customer_id": 1, "missing_customer_id": 1}
     assert sorted(row["row_key"] for row in aside) == ["?", "a"]
