@@ -129,7 +129,7 @@ def place_here(run: Run, known: dict[str, Any]) -> pa.Table | None:
     ``segment_id``, the smallest in a tie. None where they do not fit into ``clustering.driver_mb`` or Spark alone reads
     them; of a run that trains; and of a model that is not the nearest centre's.
     """
-    features = run.hands.tables.pop(FEATURES.name, None)
+    at_hand = run.hands.tables.pop(FEATURES.name, None)
     if run.scored_with is None or not run.lake.is_plain or not (model := constants_of(run, run.scored_with)).is_nearest:
         return None
     names = {*_used_columns(run.config, known), *model.columns}
@@ -137,9 +137,9 @@ def place_here(run: Run, known: dict[str, Any]) -> pa.Table | None:
     if not run.fits(known["customers"], numbers=numbers):
         return None
     if MEMBERS not in run.hands.tables:
-        if features is None:
-            features = run.lake.read_arrow(FEATURES, ("customer_id", *names), run_id=run.run_id)
-        customers = features.select(["customer_id", *names]).sort_by("customer_id")  # sums of floats depend on the order
+        wanted = ["customer_id", *names]
+        features = run.lake.read_arrow(FEATURES, wanted, run_id=run.run_id) if at_hand is None else at_hand.select(wanted)
+        customers = features.sort_by("customer_id")  # sums of floats depend on the order
         points = model.points(customers)
         listed = pa.FixedSizeListArray.from_arrays(pa.array(points.ravel()), points.shape[1])
         placed = customers.append_column("features", listed).append_column("segment_id", pa.array(model.place(points)[0]))

@@ -21,6 +21,12 @@ from segmentation.segments.stage import KEY_VARIABLE
 from segmentation.tables import EVERY, RUN_METRICS, RUNS, TRANSITIONS
 
 SCORED = tuple(name for name in STAGES if name != "grid")
+PEOPLE = """
+      region: {from: region, type: category}
+      size: {from: size, type: ordinal, order: [S, M, L]}
+      age: {from: age, type: number}
+      sex: {from: sex, type: category}
+""".strip("\n")
 OWN = {"run_id", "started_at", "published_at", "published_seq", "table_versions", "model_path", "taken_from"}
 
 
@@ -59,10 +65,7 @@ sources:
     path: {folder}/a_people.csv
     customer_id: id
     attributes:
-      region: {{from: region, type: category}}
-      size: {{from: size, type: ordinal, order: [S, M, L]}}
-      age: {{from: age, type: number}}
-      sex: {{from: sex, type: category}}
+{PEOPLE}
 features:
   customers_without_orders: include
   use:
@@ -102,11 +105,8 @@ sources:
     path: {folder}/a_people.csv
     customer_id: id
     attributes:
-      region: {{from: region, type: category}}
-      size: {{from: size, type: ordinal, order: [S, M, L]}}
-      age: {{from: age, type: number}}
+{PEOPLE}
       spend: {{from: spend, type: number}}
-      sex: {{from: sex, type: category}}
   objections: {{format: csv, path: {folder}/o.csv, customer_id: id}}
 rules:
   - {{name: adult, source: customers, expression: age >= 25, action: warn, max_share: 0.5}}

@@ -55,7 +55,7 @@ def build_features(run: Run) -> str:
     table = FEATURES.widened(extra + attribute_columns(config.sources.customers))
     numbers = [one.name for one in table.columns if one.type != STRING and one.name in use and use[one.name].role == "cluster"]
     at_hand = run.hands.tables.pop(CUSTOMERS.name, None)
-    if at_hand is not None and not has_orders:
+    if at_hand is not None:  # customers of a score without orders
         rows = list_features(at_hand, table, as_of=config.as_of)
         bound, seen, ids = len(rows), *_write_here(run, rows, table, numbers, has_orders=has_orders)
     else:

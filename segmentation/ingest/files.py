@@ -20,7 +20,7 @@ from segmentation.config.sources import Sources, SourceSpec
 from segmentation.errors import SourceError, pick
 from segmentation.ingest.causes import readable
 from segmentation.ingest.columns import SourceColumn, bound, check_type, is_dear, parse, source_column, tidy
-from segmentation.ingest.formats import CORRUPT, FORMATS, Format
+from segmentation.ingest.formats import CORRUPT, FORMATS, Format, files_of
 from segmentation.ingest.json_lines import check_records
 from segmentation.ingest.parts import check_parts
 from segmentation.ingest.scan import check_endings, check_files, check_quotes
@@ -195,11 +195,15 @@ def _spread(frame: DataFrame, kind: Format, spec: SourceSpec) -> DataFrame:
 
 def bound_bytes(spec: SourceSpec, row_bytes: int) -> int | None:
     """Return the bytes that a source's rows of so many each take at most in this process, None where its files do not tell."""
-    urls = [(path, urlparse(path)) for path in spec.paths]
-    local = [Path(unquote(url.path) if url.scheme else path) for path, url in urls if url.scheme in ("", "file")]
-    if len(local) < len(urls) or not all(path.exists() for path in local):
-        return None
-    return FORMATS[spec.format].bound(local, row_bytes)
+    local = [place for place in map(_find_here, spec.paths) if place is not None]
+    return FORMATS[spec.format].bound(local, row_bytes) if len(local) == len(spec.paths) else None
+
+
+def _find_here(path: str) -> Path | None:
+    """Return where a path lies on this machine, None if it does not; %20 is a blank in an address alone."""
+    url = urlparse(path)
+    place = Path(unquote(url.path) if url.scheme else path)
+    return place if url.scheme in ("", "file") and place.exists() else None
 
 
 def measure_sources(sources: Sources) -> int | None:
@@ -221,11 +225,8 @@ def measure_files(path: str) -> int | None:
     """Return the bytes of a file, or of all below a folder; None where that cannot be known."""
     if is_object_store(path):
         return measure(path)
-    url = urlparse(path)
-    place = Path(unquote(url.path))
-    if url.scheme not in ("", "file") or not place.exists():
-        return None
-    return sum(file.stat().st_size for file in ([place] if place.is_file() else place.rglob("*")))
+    place = _find_here(path)
+    return None if place is None else sum(file.stat().st_size for file in files_of(place))
 
 
 def stamp_sources(spark: SparkSession, sources: Sources) -> str | None:

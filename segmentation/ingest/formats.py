@@ -123,8 +123,13 @@ def _bound_delta(paths: Sequence[Path], row_bytes: int) -> int | None:
     return None if rows is None else rows * row_bytes
 
 
+def files_of(place: Path) -> list[Path]:
+    """Return a file, or what lies anywhere below a folder."""
+    return list(place.rglob("*")) if place.is_dir() else [place]
+
+
 def _bound_text(paths: Sequence[Path], row_bytes: int) -> int | None:
-    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
+    files = [file for path in paths for file in files_of(path)]
     if any(file.suffix in _PACKED for file in files):
         return None
     return _TEXT_GROWS * sum(file.stat().st_size for file in files)
